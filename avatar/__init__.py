@@ -1,0 +1,1 @@
+"""The product: what a user runs. Joins `models`, `streaming` and `clients`."""

@@ -1,0 +1,1 @@
+"""Measuring the models against real footage."""

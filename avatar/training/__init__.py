@@ -1,0 +1,1 @@
+"""Making the weights of model `lite`: data, targets, losses, loops."""

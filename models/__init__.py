@@ -1,0 +1,1 @@
+"""The networks: mathematics only. No files of media, no sockets, no asyncio."""
