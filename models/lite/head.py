@@ -1,0 +1,123 @@
+"""Model `lite` behind the contract of `models/talking_head.py`: the default, for any machine.
+
+Sound, pose and identity -> `motion.py` -> talking key points; emotion -> `emotion.py` -> their
+displacement; lids blink; key points -> `picture.py` -> the portrait's own pixels, moved.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.checkpoints import load_tensors
+from models.lite.emotion import DisplacementPredictor, EmotionEncoder
+from models.lite.motion import AudioToMotion, MotionState, load_motion
+from models.lite.picture import draw
+from models.lite.portrait import LitePortrait, encode_portrait
+from models.lite.rig import Rig, expression_weights, load_rig
+from models.talking_head import FaceImage, FaceTrack, Motion, TalkingHead
+
+LIDS = {"_L": (386, 374), "_R": (159, 145)}
+"""Key points in the middle of the upper and the lower lid of each eye."""
+BLINK = 6
+"""Where the blink is in a pose row."""
+SPEECH_SHAPES = (
+    "jaw", "mouthClose", "mouthFunnel", "mouthPucker", "mouthLowerDown", "mouthRoll", "mouthShrug",
+    "mouthLeft", "mouthRight", "eyeBlink", "eyeLook",
+)  # fmt: skip
+"""Expressions of a clip that belong to its speech, its blinks and its gaze, not to its emotion."""
+
+
+class LiteState(NamedTuple):
+    """One caller's memory: that of the audio-to-motion network; all else is a function of the step."""
+
+    motion: MotionState
+
+
+class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
+    """The default model.
+
+    Args:
+        folder: where the weights are; the shipped ones by default.
+    """
+
+    name = "lite"
+    lookahead_ms = 80
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.rig: Rig = load_rig()
+        self.motion: AudioToMotion = load_motion(self.rig, folder)
+        self.encoder, self.predictor, self.rest = _load_emotion(self.rig, folder)
+        self._blinks = [
+            (self.rig.shape_names.index("eyeBlink" + side), *map(self.rig.point_of, lids))
+            for side, lids in LIDS.items()
+        ]
+        self._emotional = torch.tensor(
+            [not name.startswith(SPEECH_SHAPES) for name in self.rig.shape_names]
+        ).float()
+
+    def encode_portrait(self, face: FaceImage) -> LitePortrait:
+        """Fit the rig to a tracked portrait."""
+        return encode_portrait(self.rig, face)
+
+    @torch.inference_mode()
+    def encode_emotion(self, track: FaceTrack) -> Tensor:
+        """Emotion features of a tracked clip, [T, EMOTION_DIMS] float32; a face at rest gives zeros."""
+        above_rest = np.maximum(track.blendshapes - self.rest, 0)
+        weights = torch.from_numpy(expression_weights(self.rig, above_rest))
+        return self.encoder(weights * self._emotional)
+
+    def init_state(self, batch: int = 1) -> LiteState:
+        """The memory of `batch` new callers."""
+        return LiteState(self.motion.init_state(batch))
+
+    @torch.inference_mode()
+    def step(
+        self,
+        audio_features: Tensor,
+        pose: Tensor,
+        emotion: Tensor,
+        portrait: LitePortrait,
+        state: LiteState,
+    ) -> tuple[Motion, LiteState]:
+        """One step of motion; shapes as in the contract."""
+        identity = self.motion.encode_identity(portrait.x0, portrait.j0)
+        dx, dj, memory = self.motion.step(audio_features, pose[:, :6], identity, state.motion)
+        more_dx, more_dj = self.predictor(emotion, dx, dj)
+        x, jacobian = portrait.x0 + dx + more_dx, portrait.j0 + dj + more_dj
+        x, jacobian = self._blink(x, jacobian, pose[:, BLINK])
+        return Motion(x, jacobian, pose), LiteState(memory)
+
+    def render(self, portrait: LitePortrait, motion: Motion) -> np.ndarray:
+        """The picture of a motion of batch 1, [S, S, 3] uint8 RGB."""
+        return draw(self.rig, portrait, motion)
+
+    def _blink(self, x: Tensor, jacobian: Tensor, blink: Tensor) -> tuple[Tensor, Tensor]:
+        """Lower the lids by the share `blink` [B] of however far they are open now."""
+        for shape, upper, lower in self._blinks:
+            dx, dj = self.rig.dx[shape], self.rig.dj[shape]
+            closing = dx[upper, 1] - dx[lower, 1]
+            amount = blink * (x[:, lower, 1] - x[:, upper, 1]).clamp(min=0) / closing
+            x = x + amount[:, None, None] * dx
+            jacobian = jacobian + amount[:, None, None, None] * dj
+        return x, jacobian
+
+
+def _load_emotion(
+    rig: Rig, folder: Path | None
+) -> tuple[EmotionEncoder, DisplacementPredictor, np.ndarray]:
+    """E_e, P_d and the tracker's scores of a face at rest [52]."""
+    tensors, _ = load_tensors("emotion", folder)
+    rest = tensors.pop("rest").numpy()
+    encoder, predictor = EmotionEncoder(len(rig.shape_names)), DisplacementPredictor(rig.n_points)
+    for name, module in (("encoder", encoder), ("predictor", predictor)):
+        own = {
+            k.removeprefix(name + "."): v.float() for k, v in tensors.items() if k.startswith(name)
+        }
+        module.load_state_dict(own)
+        module.eval()
+    return encoder, predictor, rest

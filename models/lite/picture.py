@@ -1,0 +1,84 @@
+"""From key points to a picture: skin the mesh, turn the head, draw face, surroundings, eyes and mouth."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.lite.mouth import CORNERS, draw_mouth
+from models.lite.portrait import INNER_LOWER, INNER_UPPER, LOWER_LID, UPPER_LID, LitePortrait
+from models.lite.pose import place, rotation_matrix
+from models.lite.rig import Rig, skin
+from models.lite.warp import warp
+from models.talking_head import Motion
+
+CHIN = 152
+
+
+def draw(rig: Rig, portrait: LitePortrait, motion: Motion) -> np.ndarray:
+    """The picture of a motion of batch 1, [S, S, 3] uint8 RGB."""
+    pose = motion.pose[0].numpy()
+    face = talking_face(rig, portrait, motion.x[0], motion.jacobian[0])
+    target = place_vertices(portrait, face, pose)
+    source = portrait.source.copy()
+    source[: len(face)] = eye_source(portrait, face)
+    out = portrait.background.copy()
+    warp(out, portrait.pixels, portrait.background, target, source, portrait.triangles)
+    _draw_inside(out, portrait, face, target, pose)
+    return out
+
+
+def talking_face(rig: Rig, portrait: LitePortrait, x: Tensor, jacobian: Tensor) -> np.ndarray:
+    """The mesh [468, 3] float32 that key points x [K, 2] and jacobians [K, 2, 2] ask for, lips never crossed."""
+    neutral = torch.from_numpy(portrait.neutral[:, :2])
+    moved = skin(rig, neutral, portrait.x0[0], x - portrait.x0[0], jacobian - portrait.j0[0])
+    face = portrait.neutral.copy()
+    face[:, :2] += moved.numpy()
+    for upper, lower in ((INNER_UPPER, INNER_LOWER), (UPPER_LID, LOWER_LID)):
+        crossed = face[upper, 1] > face[lower, 1]
+        middle = (face[upper, 1] + face[lower, 1])[crossed] / 2
+        face[upper[crossed], 1] = face[lower[crossed], 1] = middle
+    return face
+
+
+def place_vertices(portrait: LitePortrait, face: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """Where all vertices lie in the picture, [N, 2] float32 px: the face, then its surroundings."""
+    outer = portrait.outer
+    shared = (face - portrait.neutral)[outer.oval_index] * outer.oval_weight[..., None]
+    around = place(outer.face + shared.sum(1), portrait.own, pose)
+    still = portrait.source[len(face) :]
+    around = still + outer.follow[:, None] * (around - still)
+    return np.concatenate([place(face, portrait.own, pose), around]).astype(np.float32)
+
+
+def eye_source(portrait: LitePortrait, face: np.ndarray) -> np.ndarray:
+    """Source px of the face's vertices [468, 2]: a lid that closes uncovers no squeezed iris but slides over it.
+
+    A lid vertex that has moved into the open eye shows the eyeball that is there in the portrait; one
+    that has opened wider than in the portrait keeps its own pixel and stretches the eye a little.
+    """
+    source = portrait.source[: len(face)].copy()
+    turned = portrait.own.rotation[:2, :2] * portrait.own.scale
+    for lids, closing in ((UPPER_LID, 1.0), (LOWER_LID, -1.0)):
+        moved = face[lids, 1] - portrait.neutral[lids, 1]
+        into_eye = np.where(closing * moved > 0, moved, 0)
+        source[lids] += into_eye[:, None] * turned[:, 1]
+    return source
+
+
+def _draw_inside(
+    out: np.ndarray, portrait: LitePortrait, face: np.ndarray, target: np.ndarray, pose: np.ndarray
+) -> None:
+    mouth, own = portrait.mouth, portrait.own
+    origin = place(mouth.anchor[None], own, pose)[0]
+    along = target[CORNERS[1]] - target[CORNERS[0]]
+    axis = along / max(float(np.linalg.norm(along)), 1e-6)
+    rotation = rotation_matrix(*pose[:3]) @ own.rotation
+    px = own.scale * (1 + float(pose[5]))
+    facing = np.array([max(rotation[0, 0], 0.5), max(rotation[1, 1], 0.5)])
+    per_px = mouth.pixels_per_unit / px / facing
+    shift = -mouth.depth * mouth.pixels_per_unit * rotation[:2, 2]
+    jaw = (face[CHIN] - portrait.neutral[CHIN])[:2] * mouth.jaw_ratio * mouth.pixels_per_unit
+    arrays = (target[INNER_UPPER], target[INNER_LOWER], origin, axis, per_px, shift, jaw)
+    draw_mouth(out, mouth.upper, mouth.lower, mouth.cavity, *(a.astype(np.float32) for a in arrays))

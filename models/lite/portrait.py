@@ -1,0 +1,127 @@
+"""Encoding a portrait: everything about one face that the pictures of it share.
+
+The portrait's own expression comes off first: speech and emotion are added to a face at rest with
+its lips closed, whatever the person did when the picture was taken.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.lite.mesh import Surroundings, face_vertices, surround, triangulate
+from models.lite.mouth import MouthFit, fit_mouth
+from models.lite.pose import HeadPose, fit_pose
+from models.lite.rig import Rig, expression_weights, skin
+from models.talking_head import FaceImage
+
+# fmt: off
+INNER_UPPER = np.array([78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308])
+INNER_LOWER = np.array([78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308])
+"""Inner contours of the lips, image left to image right; they share the corners."""
+UPPER_LID = np.array([246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398])
+LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 381, 382])
+"""Lid contours of both eyes, corners left out; upper and lower correspond."""
+# fmt: on
+OWN_PREFIXES = ("mouth", "jaw", "cheekSquint", "noseSneer")
+"""Expressions that are taken off the portrait; brows and lids stay as the person carries them."""
+CLOSING_REACH = 0.16
+"""Inter-ocular distances over which closing the lips of the portrait moves the skin around them."""
+
+
+class LitePortrait(NamedTuple):
+    """One encoded portrait; K key points, N mesh vertices of which the first 468 are the face.
+
+    x0, j0: [1, K, 2] and [1, K, 2, 2] float32, neutral key points and jacobians, face frame.
+    neutral: [468, 3] float32, the face at rest, face frame.
+    own: the portrait's own head pose.
+    outer: vertices around the face.
+    source: [N, 2] float32 px, where every vertex is in the portrait.
+    triangles: [M, 3] int32, in drawing order.
+    pixels: [S, S, 4] uint8, RGB premultiplied by the matte, and the matte.
+    background: [S, S, 3] uint8 RGB.
+    mouth: teeth and tongue fitted to this face.
+    """
+
+    x0: Tensor
+    j0: Tensor
+    neutral: np.ndarray
+    own: HeadPose
+    outer: Surroundings
+    source: np.ndarray
+    triangles: np.ndarray
+    pixels: np.ndarray
+    background: np.ndarray
+    mouth: MouthFit
+
+
+def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
+    """Fit pose, neutral face, surroundings and mouth to a tracked portrait."""
+    size = face.image.shape[0]
+    landmarks = face.landmarks.astype(np.float32)
+    own = fit_pose(landmarks, rig.mesh.numpy())
+    tracked = face_vertices(landmarks, own)
+    neutral = close_lips(tracked - own_expression(rig, face.blendshapes))
+    outer = surround(landmarks, own, size)
+    source = np.concatenate([landmarks[:468, :2], _project(outer.face, own)])
+    triangles = triangulate(source, rig.triangles.numpy(), landmarks[:468, 2])
+    points = rig.point_indices.numpy()
+    return LitePortrait(
+        x0=torch.from_numpy(neutral[points, :2].copy())[None],
+        j0=torch.eye(2).expand(1, len(points), 2, 2).contiguous(),
+        neutral=neutral,
+        own=own,
+        outer=outer,
+        source=source.astype(np.float32),
+        triangles=triangles,
+        pixels=premultiply(face.image, face.matte),
+        background=np.ascontiguousarray(face.background),
+        mouth=fit_mouth(neutral, face.image, landmarks),
+    )
+
+
+def own_expression(rig: Rig, scores: np.ndarray) -> np.ndarray:
+    """What the portrait's own expression adds to its resting face, [468, 3] float32, face frame."""
+    keep = np.array([name.startswith(OWN_PREFIXES) for name in rig.shape_names])
+    weights = torch.from_numpy(expression_weights(rig, scores) * keep)
+    dx = torch.einsum("e,eki->ki", weights, rig.dx)
+    dj = torch.einsum("e,ekij->kij", weights, rig.dj)
+    flat = skin(rig, rig.mesh[:, :2], rig.x, dx, dj).numpy()
+    return np.pad(flat, ((0, 0), (0, 1)))
+
+
+def close_lips(face: np.ndarray) -> np.ndarray:
+    """The face [468, 3] with its lips just touching; upper and lower lip give way by halves."""
+    gap = (face[INNER_LOWER, 1] - face[INNER_UPPER, 1])[1:-1]
+    out = face.copy()
+    for rim, share in ((INNER_UPPER[1:-1], 0.5), (INNER_LOWER[1:-1], -0.5)):
+        away = face[:, None, :2] - face[rim, :2]
+        weight = np.exp(-((away**2).sum(-1)) / CLOSING_REACH**2)
+        side = _lip_side(face, rim[len(rim) // 2] == 13)
+        pull = (weight * gap).sum(1) / np.maximum(weight.sum(1), 1e-6)
+        out[:, 1] += share * pull * weight.max(1) * side
+    middle = (out[INNER_UPPER, 1] + out[INNER_LOWER, 1]) / 2
+    out[INNER_UPPER, 1] = out[INNER_LOWER, 1] = middle
+    return out
+
+
+def _lip_side(face: np.ndarray, upper: bool) -> np.ndarray:
+    """1 for the vertices above (or below) the line between the lips, 0 for the others, [468]."""
+    line = np.interp(
+        face[:, 0], face[INNER_UPPER, 0], (face[INNER_UPPER, 1] + face[INNER_LOWER, 1]) / 2
+    )
+    return (face[:, 1] <= line + 1e-6) if upper else (face[:, 1] >= line - 1e-6)
+
+
+def premultiply(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """[S, S, 3] and [S, S] uint8 -> [S, S, 4] uint8, RGB times matte / 255, and the matte."""
+    colour = (image.astype(np.uint16) * matte[..., None] + 127) // 255
+    return np.ascontiguousarray(np.dstack([colour.astype(np.uint8), matte]))
+
+
+def _project(face: np.ndarray, own: HeadPose) -> np.ndarray:
+    """Face-frame points where the portrait has them, px [N, 2]."""
+    return own.shift + own.scale * (face @ own.rotation.T)[:, :2]

@@ -1,0 +1,183 @@
+"""All callers and viewers of one server: who may come, who is there, who has left."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from aiortc import RTCDataChannel, RTCIceServer
+
+from streaming.control import LABEL, ControlChannel
+from streaming.face import FaceEngine
+from streaming.metrics import Metrics
+from streaming.peer import Peer
+from streaming.playout import Outlet
+from streaming.session import Session
+
+MOST_VIEWERS = 16
+"""Viewers of one caller: each costs an encoder."""
+
+
+class FullError(Exception):
+    """The configured number of callers, or of viewers, is reached."""
+
+
+class Caller:
+    """A session, its viewers and the tasks that keep them alive."""
+
+    def __init__(self, session: Session, is_published: bool) -> None:
+        """Start the session.
+
+        Args:
+            session: of this caller.
+            is_published: whether the face may be watched (WHIP).
+        """
+        self.session, self.is_published = session, is_published
+        self.viewers: dict[str, Peer] = {}
+        self._jobs: set[asyncio.Task[None]] = set()
+        session.peer.connection.on("datachannel", self._on_channel)
+        self.run = asyncio.create_task(session.run(), name=f"session {session.name}")
+
+    async def leave(self) -> None:
+        """End the session and its viewers."""
+        self.session.peer.left.set()
+        await asyncio.gather(self.run, return_exceptions=True)
+        for job in (jobs := list(self._jobs)):
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+
+    def add_viewer(self, name: str, peer: Peer, outlet: Outlet, metrics: Metrics) -> None:
+        """Show the face to a viewer, from the next step on."""
+        self.viewers[name] = peer
+        self.session.outlets.append(outlet)
+        self._own(self._view(name, peer, outlet, metrics))
+
+    async def _view(self, name: str, peer: Peer, outlet: Outlet, metrics: Metrics) -> None:
+        with metrics.viewers.track_inprogress():
+            try:
+                await peer.watch()
+            finally:
+                del self.viewers[name]
+                self.session.outlets.remove(outlet)
+                await peer.aclose()
+
+    def _on_channel(self, channel: RTCDataChannel) -> None:
+        if channel.label == LABEL and len(self._jobs) < MOST_VIEWERS:
+            self._own(ControlChannel(self.session, channel).run())
+
+    def _own(self, coroutine) -> None:  # type: ignore[no-untyped-def]
+        job = asyncio.create_task(coroutine)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+
+class Callers:
+    """The callers of one engine, at most `most`."""
+
+    def __init__(
+        self,
+        engine: FaceEngine,
+        most: int,
+        ice_servers: Sequence[RTCIceServer] = (),
+        seed: int | None = None,
+    ) -> None:
+        """Nobody is there yet.
+
+        Args:
+            engine: what all callers share.
+            most: callers at once.
+            ice_servers: for peers from other networks.
+            seed: of every face's own motion; None for another one each time.
+        """
+        self.engine, self.most, self.metrics = engine, most, Metrics()
+        self.portraits = ThreadPoolExecutor(max_workers=1, thread_name_prefix="portrait")
+        self._ice_servers, self._seed = ice_servers, seed
+        self._callers: dict[str, Caller] = {}
+        self._entering = 0
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._callers) + self._entering
+
+    def get(self, name: str) -> Caller | None:
+        """The caller with this id, if still there."""
+        return self._callers.get(name)
+
+    def newest_published(self) -> Caller | None:
+        """The caller who came last over WHIP."""
+        return next((c for c in reversed(self._callers.values()) if c.is_published), None)
+
+    async def enter(self, sdp: str, is_published: bool = False) -> tuple[Caller, str]:
+        """Answer a caller's offer.
+
+        Args:
+            sdp: the offer; it must send audio.
+            is_published: the face goes to viewers instead of back.
+
+        Returns:
+            The caller and the SDP of the answer.
+
+        Raises:
+            FullError: there are `most` callers already.
+            ValueError: the offer cannot be used.
+        """
+        if len(self) >= self.most:
+            raise FullError(f"all {self.most} sessions are in use")
+        self._entering += 1
+        outlet = None if is_published else Outlet()
+        peer = Peer(self._ice_servers, outlet)
+        try:
+            session = await self._open(peer, outlet)
+            answer = await peer.answer(sdp, session.hear)
+        except BaseException:
+            await peer.aclose()
+            raise
+        finally:
+            self._entering -= 1
+        return self._admit(session, is_published), answer
+
+    async def watch(self, caller: Caller, sdp: str) -> tuple[str, str]:
+        """Answer a viewer's offer; the viewer's id and the SDP of the answer.
+
+        Raises:
+            FullError: the caller has `MOST_VIEWERS` viewers already.
+            ValueError: the offer cannot be used.
+        """
+        if len(caller.viewers) >= MOST_VIEWERS:
+            raise FullError(f"all {MOST_VIEWERS} viewers' places are in use")
+        outlet = Outlet()
+        peer = Peer(self._ice_servers, outlet)
+        try:
+            answer = await peer.answer(sdp, None)
+        except BaseException:
+            await peer.aclose()
+            raise
+        name = secrets.token_urlsafe(9)
+        caller.add_viewer(name, peer, outlet, self.metrics)
+        return name, answer
+
+    async def aclose(self) -> None:
+        """End everything."""
+        await asyncio.gather(*(caller.leave() for caller in list(self._callers.values())))
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+        self.portraits.shutdown(wait=False, cancel_futures=True)
+
+    async def _open(self, peer: Peer, outlet: Outlet | None) -> Session:
+        name = secrets.token_urlsafe(9)
+        return Session(name, self.engine, self.metrics, peer, outlet, self._seed)
+
+    def _admit(self, session: Session, is_published: bool) -> Caller:
+        caller = self._callers[session.name] = Caller(session, is_published)
+        self.metrics.sessions.inc()
+        caller.run.add_done_callback(lambda _: self._forget(session.name))
+        return caller
+
+    def _forget(self, name: str) -> None:
+        """Let go of a caller whose session has ended, viewers included."""
+        caller = self._callers.pop(name)
+        self.metrics.sessions.dec()
+        job = asyncio.create_task(caller.leave())
+        self._leaving.add(job)
+        job.add_done_callback(self._leaving.discard)

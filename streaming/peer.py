@@ -1,0 +1,186 @@
+"""One WebRTC connection of the server: the answer to an offer, its packets, its end.
+
+aiortc's own receive buffer for sound is 80 ms deep and never drains after a loss, so the packets of
+the microphone are taken before it. Read next: `streaming/signalling.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpTransceiver,
+    RTCSessionDescription,
+)
+from aiortc.codecs import vpx
+from aiortc.rtp import RtpPacket
+
+from streaming.ice import candidates_of, without_mdns
+from streaming.playout import Outlet
+
+VANISHED_S = 20.0
+"""A peer from which nothing has come for so long has left."""
+WATCH_S = 1.0
+
+log = logging.getLogger(__name__)
+
+PacketSink = Callable[[int, int, bytes], None]
+"""Takes SSRC, RTP timestamp and Opus payload."""
+
+
+def set_vp8_bitrate(start: int, lowest: int, highest: int) -> None:
+    """Set the bit rates of all VP8 senders of the process, bits a second.
+
+    aiortc has no option for it and reads these constants whenever it makes an encoder; its own
+    (0.5 Mb/s at the start, 1.5 at most) blur a face of 512 px.
+    """
+    vpx.DEFAULT_BITRATE, vpx.MIN_BITRATE, vpx.MAX_BITRATE = start, lowest, highest
+
+
+class _PacketTap:
+    """Stands where aiortc's jitter buffer of one receiver was and hands every packet on at once."""
+
+    def __init__(self, sink: PacketSink) -> None:
+        self._sink = sink
+
+    def add(self, packet: RtpPacket) -> tuple[bool, None]:
+        """Take one packet; False, no picture-loss request; None, nothing for aiortc to decode."""
+        self._sink(packet.ssrc, packet.timestamp, packet._data)  # type: ignore[attr-defined]
+        return False, None
+
+
+def _tap(receiver: RTCRtpReceiver, sink: PacketSink) -> None:
+    """Let the packets of this receiver go to `sink`."""
+    name = "_RTCRtpReceiver__jitter_buffer"
+    if not hasattr(receiver, name):
+        raise RuntimeError("this version of aiortc keeps its jitter buffer elsewhere")
+    setattr(receiver, name, _PacketTap(sink))
+
+
+class Peer:
+    """A connection that sends one outlet and, from callers, receives one microphone."""
+
+    def __init__(self, ice_servers: Sequence[RTCIceServer], outlet: Outlet | None) -> None:
+        """A connection that waits for its offer.
+
+        Args:
+            ice_servers: for callers from other networks; none on loopback.
+            outlet: what to send; None for a caller who only brings sound.
+        """
+        self.connection = RTCPeerConnection(
+            RTCConfiguration(iceServers=list(ice_servers), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        )
+        self.connected, self.left = asyncio.Event(), asyncio.Event()
+        self._outlet = outlet
+        self.connection.on("connectionstatechange", self._on_state)
+
+    async def answer(self, sdp: str, sink: PacketSink | None) -> str:
+        """Accept an offer and return the answer's SDP, with all candidates.
+
+        Args:
+            sdp: the offer.
+            sink: where the microphone's packets go; None when the peer only watches.
+
+        Raises:
+            ValueError: the offer cannot be read, or has nothing that this peer is for.
+        """
+        sound, picture = self._add_transceivers(wants_sound=sink is not None)
+        try:
+            offer = RTCSessionDescription(without_mdns(sdp), "offer")
+            await self.connection.setRemoteDescription(offer)
+        except Exception as error:  # aiortc's parser asserts, indexes and converts
+            log.debug("refused offer", exc_info=True)
+            raise ValueError(f"the offer cannot be used: {error or type(error).__name__}") from None
+        self._refuse_other_media(sound, picture)
+        if sink is not None:
+            if sound.receiver.track is None:
+                raise ValueError("the offer sends no audio")
+            _tap(sound.receiver, sink)
+        elif sound.mid is None and picture.mid is None:
+            raise ValueError("the offer asks for neither audio nor video")
+        if self._outlet is not None:
+            self._outlet.sends_sound = _is_sent(sound)
+            self._outlet.sends_picture = _is_sent(picture)
+        await self.connection.setLocalDescription(await self.connection.createAnswer())
+        return self.connection.localDescription.sdp
+
+    async def trickle(self, fragment: str) -> None:
+        """Add the candidates of a trickle-ice-sdpfrag.
+
+        Raises:
+            ValueError: a candidate cannot be read.
+        """
+        for candidate in candidates_of(fragment):
+            await self.connection.addIceCandidate(candidate)
+
+    async def watch(self) -> None:
+        """Return when the peer has left: said so, lost its connection, or fell silent for long."""
+        silent_s, packets = 0.0, -1
+        while silent_s < VANISHED_S and not self.left.is_set():
+            received = await self._received_packets()
+            silent_s = silent_s + WATCH_S if received == packets else 0.0
+            packets = received
+            try:
+                await asyncio.wait_for(self.left.wait(), WATCH_S)
+            except TimeoutError:
+                continue
+
+    async def aclose(self) -> None:
+        """End the connection."""
+        self.left.set()
+        await self.connection.close()
+
+    def _add_transceivers(self, wants_sound: bool) -> tuple[RTCRtpTransceiver, RTCRtpTransceiver]:
+        """One for sound and one for the picture, before the offer, so that it takes these codecs."""
+        outlet = self._outlet
+        back = "sendrecv" if wants_sound else "sendonly"
+        sound = self.connection.addTransceiver(
+            outlet.sound if outlet else "audio", direction=back if outlet else "recvonly"
+        )
+        picture = self.connection.addTransceiver(
+            outlet.picture if outlet else "video", direction="sendonly" if outlet else "inactive"
+        )
+        sound.setCodecPreferences(_codecs("audio", "audio/opus"))
+        picture.setCodecPreferences(_codecs("video", "video/VP8", "video/rtx"))
+        # aiortc stops the shared transport when the first m-line is not of its first transceiver
+        sound._bundled = True
+        return sound, picture
+
+    def _refuse_other_media(self, *wanted: RTCRtpTransceiver) -> None:
+        """Receive nothing that nobody reads: aiortc queues it without end."""
+        for transceiver in self.connection.getTransceivers():
+            if transceiver not in wanted:
+                transceiver.direction = "inactive"
+
+    async def _received_packets(self) -> int:
+        """Packets of any kind that have come from the peer."""
+        receiver = self.connection.getTransceivers()[0].receiver
+        stats: dict[str, Any] = await receiver.getStats()
+        return sum(s.packetsReceived for s in stats.values() if s.type == "transport")
+
+    def _on_state(self) -> None:
+        state = self.connection.connectionState
+        if state == "connected":
+            self.connected.set()
+        elif state in ("closed", "failed"):
+            self.left.set()
+
+
+def _codecs(kind: str, *mime_types: str) -> list[Any]:
+    capabilities = RTCRtpReceiver.getCapabilities(kind)
+    assert capabilities is not None
+    return [c for c in capabilities.codecs if c.mimeType in mime_types]
+
+
+def _is_sent(transceiver: RTCRtpTransceiver) -> bool:
+    """Whether the peer asked for the track of this transceiver."""
+    offered = transceiver._offerDirection or "inactive"
+    return transceiver.mid is not None and "send" in offered and "send" in transceiver.direction

@@ -1,0 +1,161 @@
+"""The way out: steps, each a picture with its own sound, to the tracks that WebRTC sends.
+
+One outlet belongs to one receiver (the caller, or one viewer) and holds its own short queues, so
+a slow receiver slows nobody else. Both tracks start with the same step. When a queue is full the
+oldest picture or the oldest step of sound is dropped and counted.
+
+    step k   picture pts 3600 k (90 kHz)     sound pts 1920 k, 1920 k + 960 (48 kHz, 20 ms each)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from fractions import Fraction
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av import AudioFrame, VideoFrame
+
+PICTURE_PTS, PICTURE_CLOCK = 3600, Fraction(1, 90000)
+SOUND_PTS, SOUND_CLOCK = 1920, Fraction(1, 48000)
+PACKET_SAMPLES, PACKET_S = 960, 0.02
+MOST_PICTURES = 2
+MOST_SOUNDS = 8
+"""Steps of sound that may wait, 320 ms: sound is dropped only when the receiver has stalled."""
+
+
+class Step(NamedTuple):
+    """One step of the avatar.
+
+    index: k, counted from the session's first step.
+    picture: [3 S / 2, S] uint8 yuv420p, or None where the picture was left out.
+    sound: [1920] int16, 48 kHz mono.
+    """
+
+    index: int
+    picture: np.ndarray | None
+    sound: np.ndarray
+
+
+Item = TypeVar("Item")
+
+
+class _Queue(Generic[Item]):
+    """The newest items for one reader; the oldest goes when it is full."""
+
+    def __init__(self, size: int) -> None:
+        self._items: deque[tuple[int, Item]] = deque(maxlen=size)
+        self._filled = asyncio.Event()
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, index: int, item: Item) -> None:
+        self.dropped += len(self._items) == self._items.maxlen
+        self._items.append((index, item))
+        self._filled.set()
+
+    async def get(self) -> tuple[int, Item]:
+        while not self._items:
+            self._filled.clear()
+            await self._filled.wait()
+        return self._items.popleft()
+
+
+class PictureTrack(MediaStreamTrack):
+    """The face, one yuv420p frame for each step that has a picture."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        """A track without pictures."""
+        super().__init__()
+        self.pictures: _Queue[np.ndarray] = _Queue(MOST_PICTURES)
+        self.is_read = False
+
+    async def recv(self) -> VideoFrame:
+        """The next picture."""
+        if self.readyState != "live":
+            raise MediaStreamError
+        self.is_read = True
+        index, picture = await self.pictures.get()
+        # a frame of its own for each receiver: encoders write the key-frame request into it
+        frame = VideoFrame.from_ndarray(picture, format="yuv420p")
+        frame.pts, frame.time_base = PICTURE_PTS * index, PICTURE_CLOCK
+        return frame
+
+
+class SoundTrack(MediaStreamTrack):
+    """The caller's own sound in packets of 20 ms, spaced as they will be heard."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        """A track without sound."""
+        super().__init__()
+        self.sounds: _Queue[np.ndarray] = _Queue(MOST_SOUNDS)
+        self.is_read = False
+        self._second_half: AudioFrame | None = None
+        self._second_due_s = 0.0
+
+    async def recv(self) -> AudioFrame:
+        """The next 20 ms."""
+        if self.readyState != "live":
+            raise MediaStreamError
+        self.is_read = True
+        loop = asyncio.get_running_loop()
+        if self._second_half is not None:
+            frame, self._second_half = self._second_half, None
+            if not self.sounds:
+                await asyncio.sleep(max(0.0, self._second_due_s - loop.time()))
+            return frame
+        index, sound = await self.sounds.get()
+        self._second_half = _sound_frame(sound[PACKET_SAMPLES:], SOUND_PTS * index + PACKET_SAMPLES)
+        self._second_due_s = loop.time() + PACKET_S
+        return _sound_frame(sound[:PACKET_SAMPLES], SOUND_PTS * index)
+
+
+class Outlet:
+    """The two tracks of one receiver."""
+
+    def __init__(self) -> None:
+        """Tracks that nothing reads yet."""
+        self.picture, self.sound = PictureTrack(), SoundTrack()
+        self.sends_picture = self.sends_sound = True
+        self.pictures = 0
+
+    def push(self, step: Step) -> None:
+        """Queue one step; steps before all tracks are being read are left out, so both start alike."""
+        if self.sends_picture and not self.picture.is_read:
+            return
+        if self.sends_sound and not self.sound.is_read:
+            return
+        if self.sends_picture and step.picture is not None:
+            self.pictures += 1
+            self.picture.pictures.put(step.index, step.picture)
+        if self.sends_sound:
+            self.sound.sounds.put(step.index, step.sound)
+
+    @property
+    def dropped_pictures(self) -> int:
+        """Pictures that this receiver was too slow for."""
+        return self.picture.pictures.dropped
+
+    @property
+    def dropped_sounds(self) -> int:
+        """Steps of sound that this receiver was too slow for."""
+        return self.sound.sounds.dropped
+
+
+def yuv420p(picture: np.ndarray) -> np.ndarray:
+    """A picture as the encoder wants it, [S, S, 3] uint8 RGB -> [3 S / 2, S] uint8."""
+    return VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p").to_ndarray()
+
+
+def _sound_frame(samples: np.ndarray, pts: int) -> AudioFrame:
+    frame = AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = 48000, pts, SOUND_CLOCK
+    return frame

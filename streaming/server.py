@@ -1,0 +1,103 @@
+"""The HTTP server around one engine: page, signalling, REST, health. `avatar/serve.py` starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+from aiortc import RTCIceServer
+
+from streaming import api, signalling
+from streaming.callers import Callers
+from streaming.face import FaceEngine
+from streaming.http_errors import authorised, errors_as_json
+from streaming.ice import gather_on
+from streaming.peer import set_vp8_bitrate
+
+BITS_PER_PIXEL = 6
+"""Start of VP8 in bits a second and pixel: 1.5 Mb/s at 512 px."""
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """How the server is reached and how many it serves."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    max_sessions: int = 4
+    token: str | None = None
+    """Needed from everyone when set; must be set when `host` is not loopback."""
+    ssl: ssl.SSLContext | None = None
+    ice_servers: tuple[RTCIceServer, ...] = ()
+    page: Path | None = None
+    """Folder of the page's files."""
+    seed: int | None = None
+
+
+def build_app(engine: FaceEngine, options: ServerOptions) -> web.Application:
+    """The application that serves `engine`, without a socket."""
+    page = _page_files(options.page)
+
+    def is_open(request: web.Request) -> bool:
+        name = request.path.removeprefix("/") or "index.html"
+        return request.path in ("/healthz", "/readyz") or name in page
+
+    app = web.Application(middlewares=[errors_as_json, authorised(options.token, is_open)])
+    callers = Callers(engine, options.max_sessions, options.ice_servers, options.seed)
+    app[signalling.CALLERS] = callers
+    signalling.add_routes(app.router)
+    api.add_routes(app.router)
+    app.router.add_get("/{name:.*}", _serve(page))
+    app.on_shutdown.append(lambda _: callers.aclose())
+    return app
+
+
+async def serve(
+    engine: FaceEngine, options: ServerOptions, stop: asyncio.Event, ready: Callable[[str], None]
+) -> None:
+    """Serve until `stop` is set, then end every session.
+
+    Args:
+        engine: loaded and warm.
+        options: where and for whom.
+        stop: set to end.
+        ready: called with the address once callers may come.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    gather_on(options.host)
+    start = BITS_PER_PIXEL * engine.size**2
+    set_vp8_bitrate(start, lowest=start // 4, highest=2 * start)
+    runner = web.AppRunner(build_app(engine, options), access_log=None, shutdown_timeout=2)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, options.host, options.port, ssl_context=options.ssl)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        ready(f"{'https' if options.ssl else 'http'}://{host}:{port}")
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+def _page_files(folder: Path | None) -> dict[str, Path]:
+    """The files of the page by their path below it."""
+    if folder is None:
+        return {}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in files}
+
+
+def _serve(page: dict[str, Path]) -> Callable[[web.Request], object]:
+    async def file(request: web.Request) -> web.StreamResponse:
+        path = page.get(request.match_info["name"] or "index.html")
+        if path is None:
+            raise web.HTTPNotFound
+        return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
+
+    return file

@@ -1,0 +1,225 @@
+"""One caller: microphone packets -> steps on a worker thread -> outlets.
+
+The event loop only moves packets and finished steps. Whatever has arrived is handed to the worker
+in one call, and the next call starts when that one returns; so nothing but the receive buffer holds
+work, and when the worker was late, all but the newest two of the steps it then finds get no picture.
+
+Read next: `streaming/ingest.py` before it, `streaming/playout.py` behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from streaming.face import FaceEngine
+from streaming.ingest import HeardStep, Ingest
+from streaming.metrics import Metrics
+from streaming.peer import Peer
+from streaming.playout import Outlet, Step, yuv420p
+from streaming.receive_buffer import Piece, ReceiveBuffer
+
+MOST_LATE_PICTURES = 2
+"""Steps of a backlog that still get a picture."""
+STALL_S = 0.01
+"""Waking so late means that the loop stalled and packets may wait in the socket: read them first."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Counters:
+    """What a session has counted since it began."""
+
+    steps: int = 0
+    late_steps: int = 0
+    dropped_pictures: int = 0
+    dropped_sounds: int = 0
+    late_packets: int = 0
+    concealed_ms: int = 0
+
+
+class Session:
+    """A caller's ears, face and ways out."""
+
+    def __init__(
+        self,
+        name: str,
+        engine: FaceEngine,
+        metrics: Metrics,
+        peer: Peer,
+        own: Outlet | None,
+        seed: int | None = None,
+    ) -> None:
+        """A caller who has not connected yet.
+
+        Args:
+            name: the id in URLs.
+            engine: what all callers share.
+            metrics: the server's counters.
+            peer: the caller's connection.
+            own: what the caller gets back; None for one who only brings sound.
+            seed: of the face's own motion; None for another one each time.
+        """
+        self.name, self.peer, self.counters = name, peer, Counters()
+        self.outlets: list[Outlet] = [own] if own else []
+        self._own, self._engine, self._metrics = own, engine, metrics
+        self._face = engine.open_stream(seed)
+        self._ingest = Ingest(engine.lookahead_ms)
+        # one thread: the face and the decoder have state, and steps must stay in order
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"face-{name}")
+        self._buffer: ReceiveBuffer | None = None
+        self._arrived = asyncio.Event()
+        self._muted = False
+        self._settings: dict[str, Any] = dict(engine.describe().get("settings", {}))
+        self._step_ms: deque[float] = deque(maxlen=250)
+        self._fps = 0.0
+
+    async def run(self) -> None:
+        """Live until the caller has left."""
+        jobs = [
+            asyncio.create_task(job, name=f"{self.name} {job.__name__}")
+            for job in (self._pump(), self._measure(), self.peer.watch())
+        ]
+        try:
+            await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await self._end(jobs)
+
+    def hear(self, ssrc: int, timestamp: int, payload: bytes) -> None:
+        """Take one packet of the microphone, see `ReceiveBuffer.add`."""
+        if self._buffer is not None:
+            self._buffer.add(ssrc, timestamp, payload, asyncio.get_running_loop().time())
+            self._arrived.set()
+
+    async def control(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Apply one control message and return the new settings.
+
+        Raises:
+            ValueError: one line for the user; nothing has changed then.
+        """
+        if message.get("type") == "mute":
+            if not isinstance(message.get("value"), bool):
+                raise ValueError(f"mute needs value true or false, got {message.get('value')!r}")
+            self._muted = message["value"]
+        else:
+            loop = asyncio.get_running_loop()
+            self._settings = await loop.run_in_executor(self._worker, self._face.control, message)
+        return self.settings
+
+    async def set_portrait(self, encoded: Any) -> None:
+        """Show another portrait, from `FaceEngine.encode_portrait`, from the next step on."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._worker, self._face.set_portrait, encoded)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the face is set to, JSON values."""
+        return {**self._settings, "mute": self._muted}
+
+    def stats(self) -> dict[str, Any]:
+        """The once-a-second report of docs/wire.md, and the other counters."""
+        p50 = float(np.median(self._step_ms)) if self._step_ms else 0.0
+        return {
+            "step": self.counters.steps,
+            "fps": round(self._fps, 1),
+            "step_ms_p50": round(p50, 2),
+            "lookahead_ms": self._engine.lookahead_ms,
+            **{k: v for k, v in asdict(self.counters).items() if k != "steps"},
+        }
+
+    async def _pump(self) -> None:
+        """Hand what has arrived to the worker, and what it made to the outlets, for ever."""
+        await self.peer.connected.wait()
+        loop = asyncio.get_running_loop()
+        self._buffer = buffer = ReceiveBuffer(loop.time())
+        while True:
+            await self._wait(buffer)
+            started_s = loop.time()
+            pieces = buffer.pop(started_s)
+            if not pieces:
+                continue
+            steps = await loop.run_in_executor(self._worker, self._advance, pieces)
+            for step in steps:
+                for outlet in self.outlets:
+                    outlet.push(step)
+            self._count(steps, buffer, loop.time() - started_s)
+
+    async def _wait(self, buffer: ReceiveBuffer) -> None:
+        """Until a packet has come or one is overdue."""
+        loop = asyncio.get_running_loop()
+        due_s = buffer.due_s()
+        try:
+            await asyncio.wait_for(self._arrived.wait(), max(0.0, due_s - loop.time()))
+        except TimeoutError:
+            if loop.time() - due_s > STALL_S:
+                await asyncio.sleep(STALL_S)
+        self._arrived.clear()
+
+    def _advance(self, pieces: list[Piece]) -> list[Step]:
+        """The steps that these pieces complete; runs on the worker."""
+        started_s = perf_counter()
+        heard = self._ingest.push(pieces, self._muted)
+        if heard:
+            self._metrics.step_seconds.labels("hear").observe(perf_counter() - started_s)
+            self._metrics.queue_depth.observe(len(heard) - 1)
+        first_drawn = len(heard) - MOST_LATE_PICTURES
+        return [self._step(step, i >= first_drawn) for i, step in enumerate(heard)]
+
+    def _step(self, heard: HeardStep, in_time: bool) -> Step:
+        """One step of the face; nothing is drawn when it is late or nobody watches."""
+        if not in_time:
+            self.counters.late_steps += 1
+            self._metrics.late_steps.inc()
+        is_watched = any(outlet.sends_picture for outlet in self.outlets)
+        started_s = perf_counter()
+        picture = self._face.step(heard.features, render=in_time and is_watched)
+        drawn_s = perf_counter()
+        frame = yuv420p(picture) if picture is not None else None
+        self._step_ms.append((perf_counter() - started_s) * 1000)
+        self._metrics.step_seconds.labels("face").observe(drawn_s - started_s)
+        self._metrics.step_seconds.labels("colour").observe(perf_counter() - drawn_s)
+        return Step(heard.index, frame, heard.sound)
+
+    def _count(self, steps: list[Step], buffer: ReceiveBuffer, elapsed_s: float) -> None:
+        """Bring counters and metrics up to date after a call of the worker."""
+        counters, metrics = self.counters, self._metrics
+        concealed_ms = self._ingest.concealed_samples // 48
+        metrics.concealed_samples.inc((concealed_ms - counters.concealed_ms) * 48)
+        metrics.late_packets.inc(buffer.late_packets - counters.late_packets)
+        metrics.steps.inc(len(steps))
+        if steps:
+            metrics.ingest_delay.observe(elapsed_s)
+        counters.concealed_ms, counters.late_packets = concealed_ms, buffer.late_packets
+        counters.steps += len(steps)
+        if self._own is not None:
+            counters.dropped_sounds = self._own.dropped_sounds
+        dropped = counters.late_steps + (self._own.dropped_pictures if self._own else 0)
+        metrics.dropped_pictures.inc(dropped - counters.dropped_pictures)
+        counters.dropped_pictures = dropped
+
+    async def _measure(self) -> None:
+        """Once a second: the pictures that went to the caller."""
+        loop = asyncio.get_running_loop()
+        before, since_s = 0, loop.time()
+        while True:
+            await asyncio.sleep(1)
+            made = self._own.pictures if self._own else self.counters.steps
+            self._fps = (made - before) / (loop.time() - since_s)
+            before, since_s = made, loop.time()
+
+    async def _end(self, jobs: list[asyncio.Task[None]]) -> None:
+        for job in jobs:
+            if job.done() and not job.cancelled() and job.exception() is not None:
+                log.error("session %s failed", self.name, exc_info=job.exception())
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        await self.peer.aclose()
+        self._worker.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,121 @@
+"""Offers and answers: `/offer` for the page, WHIP (RFC 9725) to bring sound, WHEP to watch."""
+
+from __future__ import annotations
+
+import hashlib
+
+from aiohttp import web
+
+from streaming.callers import Caller, Callers, FullError
+from streaming.http_errors import MOST_JSON, Refusal, read_body, read_json
+from streaming.peer import Peer
+
+CALLERS = web.AppKey("callers", Callers)
+SDP, FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """Add the signalling of docs/wire.md."""
+    router.add_post("/offer", offer)
+    router.add_post("/whip", whip)
+    router.add_post("/whep", whep)
+    router.add_post("/whep/{session}", whep)
+    for path in ("/whip/{session}", "/whep/{session}/{viewer}"):
+        router.add_patch(path, trickle)
+        router.add_delete(path, leave)
+
+
+async def offer(request: web.Request) -> web.Response:
+    """A caller who gets the face back on the same connection."""
+    body = await read_json(request)
+    if body.get("type") != "offer" or not isinstance(body.get("sdp"), str):
+        raise Refusal(400, 'the body must be {"sdp": "...", "type": "offer"}')
+    caller, answer = await _enter(request, body["sdp"], is_published=False)
+    return web.json_response({"sdp": answer, "type": "answer", "session": caller.session.name})
+
+
+async def whip(request: web.Request) -> web.Response:
+    """A caller who only brings sound; the face is published on `/whep/<id>`."""
+    caller, answer = await _enter(request, await _read_sdp(request), is_published=True)
+    return _created(f"/whip/{caller.session.name}", answer)
+
+
+async def whep(request: web.Request) -> web.Response:
+    """A viewer of one session, or of the newest WHIP session."""
+    callers, name = request.app[CALLERS], request.match_info.get("session")
+    sdp = await _read_sdp(request)
+    caller = callers.newest_published() if name is None else callers.get(name)
+    if caller is None:
+        raise Refusal(404, "there is no session to watch" if name is None else "no such session")
+    try:
+        viewer, answer = await callers.watch(caller, sdp)
+    except ValueError as error:
+        raise Refusal(400, str(error)) from None
+    except FullError as error:
+        raise Refusal(503, str(error)) from None
+    return _created(f"/whep/{caller.session.name}/{viewer}", answer)
+
+
+async def trickle(request: web.Request) -> web.Response:
+    """Candidates that a WHIP or WHEP peer has found since its offer."""
+    _, peer = _find(request)
+    if request.content_type != FRAGMENT:
+        raise Refusal(415, f"the body must be {FRAGMENT}, got {request.content_type}")
+    body = await read_body(request, MOST_JSON)
+    try:
+        await peer.trickle(body.decode())
+    except ValueError as error:
+        raise Refusal(400, str(error)) from None
+    return web.Response(status=204)
+
+
+async def leave(request: web.Request) -> web.Response:
+    """The peer is going."""
+    caller, peer = _find(request)
+    if peer is caller.session.peer:
+        await caller.leave()
+    else:
+        peer.left.set()
+    return web.json_response({"status": "left"})
+
+
+async def _enter(request: web.Request, sdp: str, is_published: bool) -> tuple[Caller, str]:
+    callers = request.app[CALLERS]
+    try:
+        return await callers.enter(sdp, is_published)
+    except ValueError as error:
+        raise Refusal(400, str(error)) from None
+    except FullError as error:
+        raise Refusal(
+            503, str(error), active_sessions=len(callers), max_sessions=callers.most
+        ) from None
+
+
+def _find(request: web.Request) -> tuple[Caller, Peer]:
+    """The caller and the peer of a location.
+
+    Raises:
+        Refusal: 404, it is gone.
+    """
+    caller = request.app[CALLERS].get(request.match_info["session"])
+    viewer = request.match_info.get("viewer")
+    peer = None if caller is None else caller.viewers.get(viewer) if viewer else caller.session.peer
+    if caller is None or peer is None or caller.is_published is False and viewer is None:
+        raise Refusal(404, "no such session")
+    return caller, peer
+
+
+async def _read_sdp(request: web.Request) -> str:
+    if request.content_type != SDP:
+        raise Refusal(415, f"the body must be {SDP}, got {request.content_type}")
+    return (await read_body(request, MOST_JSON)).decode(errors="replace")
+
+
+def _created(location: str, answer: str) -> web.Response:
+    tag = hashlib.sha256(answer.encode()).hexdigest()[:16]
+    headers = {
+        "Location": location,
+        "ETag": f'"{tag}"',
+        "Access-Control-Expose-Headers": "Location",
+    }
+    return web.Response(status=201, text=answer, content_type=SDP, headers=headers)
