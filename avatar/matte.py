@@ -1,6 +1,6 @@
 """Person and background of a portrait: a soft matte, and the picture without the person.
 
-GrabCut (Rother et al. 2004) told where a head and shoulders must, may and cannot be by the face mesh.
+GrabCut (Rother et al. 2004), told by the face mesh where head and shoulders must and may be.
 """
 
 from __future__ import annotations
@@ -10,11 +10,16 @@ import numpy as np
 
 CUT_SIDE = 192
 """GrabCut runs at this size, px; the edge is refined at full size."""
-CUT_ROUNDS = 4
+CUT_ROUNDS = 3
+NO_RECTANGLE = (0, 0, 1, 1)
+MAX_BACKDROP_SLOPE = 3.0
+"""Steepest change of a plain backdrop at CUT_SIDE, grey levels per px."""
 
 # fmt: off
-FACE_OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-             152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]
+FACE_OVAL = [
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+]
 """Contour of the face mesh."""
 # fmt: on
 
@@ -51,9 +56,11 @@ def cut_person(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     labels = seed_labels(points, image.shape[0])
     background, person = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # GrabCut starts its colour models at random
-    cv2.grabCut(
-        image, labels, None, background, person, CUT_ROUNDS, cv2.GC_INIT_WITH_MASK
-    )
+    known = (labels != cv2.GC_PR_BGD) | _smoothly_joined(image, labels)
+    seeds = image[known][:, None], labels[known][:, None]
+    cv2.grabCut(*seeds, NO_RECTANGLE, background, person, 0, cv2.GC_INIT_WITH_MASK)
+    for mode, rounds in ((cv2.GC_EVAL_FREEZE_MODEL, 1), (cv2.GC_EVAL, CUT_ROUNDS)):
+        cv2.grabCut(image, labels, NO_RECTANGLE, background, person, rounds, mode)
     mask = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8) * 255
     return _tidy(mask, points)
 
@@ -80,13 +87,28 @@ def seed_labels(points: np.ndarray, size: int) -> np.ndarray:
     wide = max(wide, 0.72 * tall)  # a turned face is narrower than its head
 
     labels = np.full((size, size), cv2.GC_BGD, np.uint8)
-    _ellipse(labels, middle + 0.10 * tall * up, (1.25 * wide, 1.15 * tall), tilt, cv2.GC_PR_BGD)
-    labels[max(0, round(chin[1] - 0.3 * tall)) :] = cv2.GC_PR_BGD
-    labels[max(0, round(chin[1])) :] = cv2.GC_PR_FGD
+    _ellipse(labels, middle + 0.10 * tall * up, (1.15 * wide, 1.1 * tall), tilt, cv2.GC_PR_BGD)
+    above = max(size // 8, round(chin[1] - 0.35 * tall))
+    labels[above:] = cv2.GC_PR_BGD
+    labels[:above, : size // 24] = labels[:above, -size // 24 :] = cv2.GC_BGD
     _ellipse(labels, middle + 0.16 * tall * up, (0.66 * wide, 0.72 * tall), tilt, cv2.GC_PR_FGD)
-    _torso(labels, chin, 0.2 * wide, 0.95 * wide, 0.4 * tall)
+    labels[: size // 16, : size // 24] = labels[: size // 16, -size // 24 :] = cv2.GC_BGD
+    _torso(labels, chin + np.array([0, 0.04 * tall]), 0.2 * wide, 1.05 * wide, 0.3 * tall)
     cv2.fillPoly(labels, [_px(points[FACE_OVAL])], cv2.GC_FGD)
     return labels
+
+
+def _smoothly_joined(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Where one comes from the sure background over open ground without crossing an edge.
+
+    Teaches GrabCut the lower end of a backdrop that changes its colour from top to bottom.
+    """
+    soft = cv2.GaussianBlur(image, (0, 0), 1.0).astype(np.float32)
+    slope = np.hypot(cv2.Sobel(soft, -1, 1, 0) / 8, cv2.Sobel(soft, -1, 0, 1) / 8).max(-1)
+    open_ground = (slope < MAX_BACKDROP_SLOPE) & (labels != cv2.GC_PR_FGD) & (labels != cv2.GC_FGD)
+    _, parts = cv2.connectedComponents(open_ground.astype(np.uint8), connectivity=4)
+    joined = np.unique(parts[open_ground & (labels == cv2.GC_BGD)])
+    return np.isin(parts, joined) & open_ground
 
 
 def refine_edge(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -109,7 +131,7 @@ def refine_edge(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def fill_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """The picture without the person.
 
-    The hole is filled from its surroundings, coarse to fine, and keeps the grain of what is visible.
+    The hole is filled from its surroundings, coarse to fine, with the grain of what is visible.
 
     Args:
         image: [S, S, 3] uint8 RGB.
@@ -169,7 +191,7 @@ def _tidy(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
 def _torso(
     labels: np.ndarray, neck: np.ndarray, neck_half: float, shoulder_half: float, drop: float
 ) -> None:
-    """Mark neck to shoulders, `drop` px lower, and from there straight to the image's lower edge."""
+    """Mark neck to shoulders, `drop` px lower, and from there straight to the lower edge."""
     bottom = max(labels.shape[0], neck[1] + drop)
     half = np.array([neck_half, shoulder_half, shoulder_half])
     y = np.array([neck[1], neck[1] + drop, bottom])

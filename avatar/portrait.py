@@ -30,7 +30,7 @@ MAX_FACE_HEIGHT = 0.57
 """A crop this tight is preferred to one that reaches out of the picture."""
 FACE_MIDDLE = (0.5, 0.53)
 """Where the middle of the mesh lies in the crop: hair above, shoulders below."""
-MAX_SHIFT = (0.08, 0.07)
+MAX_SHIFT = (0.12, 0.07)
 """How far the crop may move, in shares of its side, to stay inside the picture."""
 
 

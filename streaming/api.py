@@ -33,7 +33,7 @@ async def avatar(request: web.Request) -> web.Response:
         {
             **callers.engine.describe(),
             "lookahead_ms": callers.engine.lookahead_ms,
-            "sessions": {"active": len(callers), "max": callers.most},
+            "sessions": {"active": callers.active, "max": callers.most},
         }
     )
 
@@ -85,10 +85,10 @@ async def healthz(_: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """Whether another caller may come."""
     callers = request.app[CALLERS]
-    is_full = len(callers) >= callers.most
+    is_full = callers.active >= callers.most
     body = {
         "status": "at_capacity" if is_full else "ready",
-        "active_sessions": len(callers),
+        "active_sessions": callers.active,
         "max_sessions": callers.most,
     }
     return web.json_response(body, status=503 if is_full else 200)

@@ -98,7 +98,9 @@ class Callers:
         self._entering = 0
         self._leaving: set[asyncio.Task[None]] = set()
 
-    def __len__(self) -> int:
+    @property
+    def active(self) -> int:
+        """Callers who are there or about to be."""
         return len(self._callers) + self._entering
 
     def get(self, name: str) -> Caller | None:
@@ -123,13 +125,13 @@ class Callers:
             FullError: there are `most` callers already.
             ValueError: the offer cannot be used.
         """
-        if len(self) >= self.most:
+        if self.active >= self.most:
             raise FullError(f"all {self.most} sessions are in use")
         self._entering += 1
         outlet = None if is_published else Outlet()
         peer = Peer(self._ice_servers, outlet)
         try:
-            session = await self._open(peer, outlet)
+            session = self._open(peer, outlet)
             answer = await peer.answer(sdp, session.hear)
         except BaseException:
             await peer.aclose()
@@ -164,7 +166,7 @@ class Callers:
         await asyncio.gather(*self._leaving, return_exceptions=True)
         self.portraits.shutdown(wait=False, cancel_futures=True)
 
-    async def _open(self, peer: Peer, outlet: Outlet | None) -> Session:
+    def _open(self, peer: Peer, outlet: Outlet | None) -> Session:
         name = secrets.token_urlsafe(9)
         return Session(name, self.engine, self.metrics, peer, outlet, self._seed)
 

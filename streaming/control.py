@@ -1,4 +1,4 @@
-"""The data channel `control`: messages of docs/wire.md in, answers and the report of a second out."""
+"""The data channel `control`: messages of docs/wire.md in, answers and reports out."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ async def answer(session: Session, message: dict[str, Any]) -> dict[str, Any]:
     """Carry out one control message; the reply is never an exception.
 
     Returns:
-        `{"ok": True, "settings": ...}`, the ping itself, or `{"ok": False, "error": ...}`, with the `id`
-        of the message if it has one.
+        `{"ok": True, "settings": ...}`, the ping itself, or `{"ok": False, "error": ...}`, with the
+        `id` of the message if it has one.
     """
     reply: dict[str, Any]
     try:

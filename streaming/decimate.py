@@ -21,7 +21,7 @@ class Decimator:
 
     def __init__(self) -> None:
         """A stream that has been silent so far."""
-        self._tail = np.zeros(TAPS - FACTOR, np.float32)
+        self._tail: np.ndarray = np.zeros(TAPS - FACTOR, np.float32)
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """Take the next chunk.

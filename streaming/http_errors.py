@@ -1,4 +1,4 @@
-"""Every error of the HTTP side as `{"error": "<one line>"}`, who may ask, and how much may be sent."""
+"""Errors as `{"error": "<one line>"}`, who may ask, and how much may be sent."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ async def read_json(request: web.Request) -> dict[str, Any]:
 
 
 @web.middleware
-async def errors_as_json(request: web.Request, answer: Answer) -> web.StreamResponse:
+async def errors_as_json(request: web.Request, handler: Answer) -> web.StreamResponse:
     """Turn every way to fail into a JSON error of one line."""
     try:
-        return await answer(request)
+        return await handler(request)
     except Refusal as refusal:
         return web.json_response(refusal.body, status=refusal.status)
     except web.HTTPException as error:
@@ -79,7 +79,7 @@ async def errors_as_json(request: web.Request, answer: Answer) -> web.StreamResp
 
 
 def authorised(token: str | None, is_open: Callable[[web.Request], bool]) -> Any:
-    """A middleware that lets in who has the token, or, without a token, who comes from our own page.
+    """A middleware that lets in who has the token or, without one, who comes from our page.
 
     Args:
         token: what `Authorization: Bearer` or `?token=` must carry; None on loopback.
@@ -87,13 +87,13 @@ def authorised(token: str | None, is_open: Callable[[web.Request], bool]) -> Any
     """
 
     @web.middleware
-    async def check(request: web.Request, answer: Answer) -> web.StreamResponse:
+    async def check(request: web.Request, handler: Answer) -> web.StreamResponse:
         if not is_open(request):
             if token is None:
                 _refuse_other_sites(request)
             elif not hmac.compare_digest(_given_token(request).encode(), token.encode()):
                 raise Refusal(401, "a token is needed: Authorization: Bearer <token>")
-        return await answer(request)
+        return await handler(request)
 
     return check
 

@@ -32,12 +32,12 @@ RETURN_SAMPLES = 120
 class HeardStep(NamedTuple):
     """What the engine needs for step k, and the sound that goes out with its picture.
 
-    index: k.
+    k: the number of the step.
     features: [28, 12] float32, the MFCC window.
     sound: [1920] int16, 48 kHz mono.
     """
 
-    index: int
+    k: int
     features: np.ndarray
     sound: np.ndarray
 
@@ -49,7 +49,7 @@ class Ingest:
         """A caller who has said nothing yet.
 
         Args:
-            lookahead_ms: how far past a picture's own start its features reach, the engine's figure.
+            lookahead_ms: how far past its own start a picture hears, the engine's figure.
         """
         self._decoder = _opus_decoder()
         self._decimator = Decimator()
@@ -60,7 +60,7 @@ class Ingest:
         )  # steps whose features are not finished: the lookahead
         self._last = np.zeros(FADE_SAMPLES, np.int16)
         self._in_gap = False
-        self._index = 0
+        self._k = 0
         self.concealed_samples = 0
 
     def push(self, pieces: list[Piece], muted: bool = False) -> list[HeardStep]:
@@ -78,8 +78,8 @@ class Ingest:
         return [self._next_step(w) for w in self._features.push(self._decimator.push(samples))]
 
     def _next_step(self, window: np.ndarray) -> HeardStep:
-        step = HeardStep(self._index, window, self._cut.popleft())
-        self._index += 1
+        step = HeardStep(self._k, window, self._cut.popleft())
+        self._k += 1
         return step
 
     def _cut_steps(self, samples: np.ndarray) -> None:
@@ -110,7 +110,7 @@ class Ingest:
         return np.concatenate([f.to_ndarray()[0] for f in frames]) if frames else None
 
     def _conceal(self, n_samples: int) -> np.ndarray:
-        """The last 20 ms again, faded out, at the start of a gap; then silence. [n_samples] int16."""
+        """The last 20 ms again, fading, as a gap begins; then silence. [n_samples] int16."""
         self.concealed_samples += n_samples
         sound = np.zeros(n_samples, np.int16)
         if not self._in_gap:
@@ -118,6 +118,11 @@ class Ingest:
             sound[:n] = self._last[:n] * np.linspace(1, 0, n)
         self._in_gap = True
         return sound
+
+
+def warm_up(lookahead_ms: int) -> None:
+    """Do once, before the first caller, what is slow the first time: tables, imports."""
+    Ingest(lookahead_ms).push([Piece(None, STEP_SAMPLES)] * 4)
 
 
 def _opus_decoder() -> AudioCodecContext:

@@ -139,7 +139,7 @@ class Peer:
         await self.connection.close()
 
     def _add_transceivers(self, wants_sound: bool) -> tuple[RTCRtpTransceiver, RTCRtpTransceiver]:
-        """One for sound and one for the picture, before the offer, so that it takes these codecs."""
+        """One for sound, one for the picture, before the offer, so that it takes our codecs."""
         outlet = self._outlet
         back = "sendrecv" if wants_sound else "sendonly"
         sound = self.connection.addTransceiver(
@@ -159,6 +159,8 @@ class Peer:
         for transceiver in self.connection.getTransceivers():
             if transceiver not in wanted:
                 transceiver.direction = "inactive"
+            elif transceiver.mid is None:
+                transceiver._offerDirection = "inactive"  # aiortc leaves it None and stumbles
 
     async def _received_packets(self) -> int:
         """Packets of any kind that have come from the peer."""

@@ -29,12 +29,12 @@ MOST_SOUNDS = 8
 class Step(NamedTuple):
     """One step of the avatar.
 
-    index: k, counted from the session's first step.
+    k: number of the step, counted from the session's first step.
     picture: [3 S / 2, S] uint8 yuv420p, or None where the picture was left out.
     sound: [1920] int16, 48 kHz mono.
     """
 
-    index: int
+    k: int
     picture: np.ndarray | None
     sound: np.ndarray
 
@@ -53,9 +53,9 @@ class _Queue(Generic[Item]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, index: int, item: Item) -> None:
+    def put(self, k: int, item: Item) -> None:
         self.dropped += len(self._items) == self._items.maxlen
-        self._items.append((index, item))
+        self._items.append((k, item))
         self._filled.set()
 
     async def get(self) -> tuple[int, Item]:
@@ -81,10 +81,10 @@ class PictureTrack(MediaStreamTrack):
         if self.readyState != "live":
             raise MediaStreamError
         self.is_read = True
-        index, picture = await self.pictures.get()
+        k, picture = await self.pictures.get()
         # a frame of its own for each receiver: encoders write the key-frame request into it
         frame = VideoFrame.from_ndarray(picture, format="yuv420p")
-        frame.pts, frame.time_base = PICTURE_PTS * index, PICTURE_CLOCK
+        frame.pts, frame.time_base = PICTURE_PTS * k, PICTURE_CLOCK
         return frame
 
 
@@ -112,10 +112,10 @@ class SoundTrack(MediaStreamTrack):
             if not self.sounds:
                 await asyncio.sleep(max(0.0, self._second_due_s - loop.time()))
             return frame
-        index, sound = await self.sounds.get()
-        self._second_half = _sound_frame(sound[PACKET_SAMPLES:], SOUND_PTS * index + PACKET_SAMPLES)
+        k, sound = await self.sounds.get()
+        self._second_half = _sound_frame(sound[PACKET_SAMPLES:], SOUND_PTS * k + PACKET_SAMPLES)
         self._second_due_s = loop.time() + PACKET_S
-        return _sound_frame(sound[:PACKET_SAMPLES], SOUND_PTS * index)
+        return _sound_frame(sound[:PACKET_SAMPLES], SOUND_PTS * k)
 
 
 class Outlet:
@@ -126,18 +126,24 @@ class Outlet:
         self.picture, self.sound = PictureTrack(), SoundTrack()
         self.sends_picture = self.sends_sound = True
         self.pictures = 0
+        self._has_begun = False
 
     def push(self, step: Step) -> None:
-        """Queue one step; steps before all tracks are being read are left out, so both start alike."""
-        if self.sends_picture and not self.picture.is_read:
-            return
-        if self.sends_sound and not self.sound.is_read:
+        """Queue one step; both tracks begin with the first one that both can take."""
+        self._has_begun = self._has_begun or self._can_begin(step)
+        if not self._has_begun:
             return
         if self.sends_picture and step.picture is not None:
             self.pictures += 1
-            self.picture.pictures.put(step.index, step.picture)
+            self.picture.pictures.put(step.k, step.picture)
         if self.sends_sound:
-            self.sound.sounds.put(step.index, step.sound)
+            self.sound.sounds.put(step.k, step.sound)
+
+    def _can_begin(self, step: Step) -> bool:
+        """Whether every track is being read and the step has something for it."""
+        if self.sends_picture and (step.picture is None or not self.picture.is_read):
+            return False
+        return self.sound.is_read or not self.sends_sound
 
     @property
     def dropped_pictures(self) -> int:

@@ -1,9 +1,9 @@
 """Opus packets in any order -> a gapless row of pieces on the grid of their timestamps.
 
-A packet that continues the row is let go at once, so an even network costs no delay. A packet that is
-missing is waited for until the jitter of the last seconds says that it will not come; then its time
-is left to concealment and the row goes on. Positions follow the RTP timestamps, so a gap, a burst or
-a loss never moves what comes after it: delay cannot build up.
+A packet that continues the row is let go at once, so an even network costs no delay. A packet that
+is missing is waited for until the jitter of the last seconds says that it will not come; then its
+time is left to concealment and the row goes on. Positions follow the RTP timestamps, so a gap, a
+burst or a loss never moves what comes after it: delay cannot build up.
 
 Time comes in as an argument; nothing here reads a clock. Read next: `streaming/ingest.py`.
 """
@@ -113,8 +113,8 @@ class ReceiveBuffer:
             self._hold(position, payload)
 
     def pop(self, now_s: float) -> list[Piece]:
-        """Everything that may be heard by now, in order: packets, and concealment for what is due."""
-        pieces = []
+        """What may be heard by now, in order: packets, and concealment for what is overdue."""
+        pieces: list[Piece] = []
         while True:
             piece = self._next_piece(now_s)
             if piece is None:

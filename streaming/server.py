@@ -1,10 +1,10 @@
-"""The HTTP server around one engine: page, signalling, REST, health. `avatar/serve.py` starts it."""
+"""The HTTP server around one engine; `avatar/serve.py` starts it."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from streaming.callers import Callers
 from streaming.face import FaceEngine
 from streaming.http_errors import authorised, errors_as_json
 from streaming.ice import gather_on
+from streaming.ingest import warm_up
 from streaming.peer import set_vp8_bitrate
 
 BITS_PER_PIXEL = 6
@@ -70,6 +71,7 @@ async def serve(
     Raises:
         OSError: the address cannot be bound.
     """
+    warm_up(engine.lookahead_ms)
     gather_on(options.host)
     start = BITS_PER_PIXEL * engine.size**2
     set_vp8_bitrate(start, lowest=start // 4, highest=2 * start)
@@ -93,7 +95,7 @@ def _page_files(folder: Path | None) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in files}
 
 
-def _serve(page: dict[str, Path]) -> Callable[[web.Request], object]:
+def _serve(page: dict[str, Path]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def file(request: web.Request) -> web.StreamResponse:
         path = page.get(request.match_info["name"] or "index.html")
         if path is None:

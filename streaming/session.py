@@ -2,7 +2,7 @@
 
 The event loop only moves packets and finished steps. Whatever has arrived is handed to the worker
 in one call, and the next call starts when that one returns; so nothing but the receive buffer holds
-work, and when the worker was late, all but the newest two of the steps it then finds get no picture.
+work, and of the steps that a late worker then finds only the newest two get a picture.
 
 Read next: `streaming/ingest.py` before it, `streaming/playout.py` behind it.
 """
@@ -29,7 +29,7 @@ from streaming.receive_buffer import Piece, ReceiveBuffer
 MOST_LATE_PICTURES = 2
 """Steps of a backlog that still get a picture."""
 STALL_S = 0.01
-"""Waking so late means that the loop stalled and packets may wait in the socket: read them first."""
+"""Waking so late means that the loop stalled: packets in the socket are read first."""
 
 log = logging.getLogger(__name__)
 
@@ -81,13 +81,11 @@ class Session:
         self._settings: dict[str, Any] = dict(engine.describe().get("settings", {}))
         self._step_ms: deque[float] = deque(maxlen=250)
         self._fps = 0.0
+        self._late_steps = 0  # of the worker; `_count` publishes it
 
     async def run(self) -> None:
         """Live until the caller has left."""
-        jobs = [
-            asyncio.create_task(job, name=f"{self.name} {job.__name__}")
-            for job in (self._pump(), self._measure(), self.peer.watch())
-        ]
+        jobs = [asyncio.create_task(job()) for job in (self._pump, self._measure, self.peer.watch)]
         try:
             await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -176,8 +174,7 @@ class Session:
     def _step(self, heard: HeardStep, in_time: bool) -> Step:
         """One step of the face; nothing is drawn when it is late or nobody watches."""
         if not in_time:
-            self.counters.late_steps += 1
-            self._metrics.late_steps.inc()
+            self._late_steps += 1
         is_watched = any(outlet.sends_picture for outlet in self.outlets)
         started_s = perf_counter()
         picture = self._face.step(heard.features, render=in_time and is_watched)
@@ -186,7 +183,7 @@ class Session:
         self._step_ms.append((perf_counter() - started_s) * 1000)
         self._metrics.step_seconds.labels("face").observe(drawn_s - started_s)
         self._metrics.step_seconds.labels("colour").observe(perf_counter() - drawn_s)
-        return Step(heard.index, frame, heard.sound)
+        return Step(heard.k, frame, heard.sound)
 
     def _count(self, steps: list[Step], buffer: ReceiveBuffer, elapsed_s: float) -> None:
         """Bring counters and metrics up to date after a call of the worker."""
@@ -201,6 +198,8 @@ class Session:
         counters.steps += len(steps)
         if self._own is not None:
             counters.dropped_sounds = self._own.dropped_sounds
+        metrics.late_steps.inc(self._late_steps - counters.late_steps)
+        counters.late_steps = self._late_steps
         dropped = counters.late_steps + (self._own.dropped_pictures if self._own else 0)
         metrics.dropped_pictures.inc(dropped - counters.dropped_pictures)
         counters.dropped_pictures = dropped

@@ -87,7 +87,7 @@ async def _enter(request: web.Request, sdp: str, is_published: bool) -> tuple[Ca
         raise Refusal(400, str(error)) from None
     except FullError as error:
         raise Refusal(
-            503, str(error), active_sessions=len(callers), max_sessions=callers.most
+            503, str(error), active_sessions=callers.active, max_sessions=callers.most
         ) from None
 
 
@@ -100,7 +100,7 @@ def _find(request: web.Request) -> tuple[Caller, Peer]:
     caller = request.app[CALLERS].get(request.match_info["session"])
     viewer = request.match_info.get("viewer")
     peer = None if caller is None else caller.viewers.get(viewer) if viewer else caller.session.peer
-    if caller is None or peer is None or caller.is_published is False and viewer is None:
+    if caller is None or peer is None or not (caller.is_published or viewer):
         raise Refusal(404, "no such session")
     return caller, peer
 

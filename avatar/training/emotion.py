@@ -31,6 +31,7 @@ SPEECH = {
 }  # fmt: skip
 """Expressions of speech and how far they go."""
 MAX_EMOTION = 1.3
+REST_PERCENTILE = 10.0
 QUIET = ("jawLeft", "jawRight", "jawForward", "mouthLeft", "mouthRight", "cheekPuff")
 """Expressions that emotions hardly use; drawn weaker."""
 
@@ -85,13 +86,14 @@ def keep_closures(rig: Rig, talking: Tensor, emotion: Tensor) -> Tensor:
 
 
 def resting_scores(portraits: Path) -> np.ndarray:
-    """What the tracker reads on faces at rest, [52] float32: the median over unsmiling portraits."""
+    """What the tracker reads even on a relaxed face, [52] float32: a low percentile over unsmiling portraits."""
     with np.load(portraits) as file:
         scores, landmarks = file["blendshapes"], file["landmarks"]
     span = np.linalg.norm(landmarks[:, 33] - landmarks[:, 263], axis=-1)
     closed = np.linalg.norm(landmarks[:, 13] - landmarks[:, 14], axis=-1) / span < 0.03
     smile = scores[:, 44:46].mean(1)
-    return np.median(scores[closed & (smile < np.quantile(smile[closed], 0.4))], axis=0)
+    unsmiling = closed & (smile < np.quantile(smile[closed], 0.4))
+    return np.percentile(scores[unsmiling], REST_PERCENTILE, axis=0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

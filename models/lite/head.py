@@ -19,17 +19,18 @@ from models.lite.motion import AudioToMotion, MotionState, load_motion
 from models.lite.picture import draw
 from models.lite.portrait import LitePortrait, encode_portrait
 from models.lite.rig import Rig, expression_weights, load_rig
+from models.lite.warp import warp
+from models.lite.warp_torch import TorchWarp
 from models.talking_head import FaceImage, FaceTrack, Motion, TalkingHead
 
 LIDS = {"_L": (386, 374), "_R": (159, 145)}
 """Key points in the middle of the upper and the lower lid of each eye."""
 BLINK = 6
 """Where the blink is in a pose row."""
-SPEECH_SHAPES = (
-    "jaw", "mouthClose", "mouthFunnel", "mouthPucker", "mouthLowerDown", "mouthRoll", "mouthShrug",
-    "mouthLeft", "mouthRight", "eyeBlink", "eyeLook",
-)  # fmt: skip
-"""Expressions of a clip that belong to its speech, its blinks and its gaze, not to its emotion."""
+EXPRESSIVENESS = 1.5
+"""Expression weight per unit of what a clip's scores say: actors' scores stay far below 1."""
+MAX_WEIGHT = 1.4
+"""Largest expression weight that an emotion may ask for."""
 
 
 class LiteState(NamedTuple):
@@ -43,22 +44,22 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
 
     Args:
         folder: where the weights are; the shipped ones by default.
+        device: `cpu` or `cuda`; the networks always run on the CPU (2 ms), the picture on the device.
     """
 
     name = "lite"
     lookahead_ms = 80
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, device: str = "cpu") -> None:
         self.rig: Rig = load_rig()
+        self._warp = warp if device == "cpu" else TorchWarp(device)
         self.motion: AudioToMotion = load_motion(self.rig, folder)
         self.encoder, self.predictor, self.rest = _load_emotion(self.rig, folder)
         self._blinks = [
             (self.rig.shape_names.index("eyeBlink" + side), *map(self.rig.point_of, lids))
             for side, lids in LIDS.items()
         ]
-        self._emotional = torch.tensor(
-            [not name.startswith(SPEECH_SHAPES) for name in self.rig.shape_names]
-        ).float()
+        self._worn = torch.tensor([not n.startswith("eyeLook") for n in self.rig.shape_names])
 
     def encode_portrait(self, face: FaceImage) -> LitePortrait:
         """Fit the rig to a tracked portrait."""
@@ -68,8 +69,8 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
     def encode_emotion(self, track: FaceTrack) -> Tensor:
         """Emotion features of a tracked clip, [T, EMOTION_DIMS] float32; a face at rest gives zeros."""
         above_rest = np.maximum(track.blendshapes - self.rest, 0)
-        weights = torch.from_numpy(expression_weights(self.rig, above_rest))
-        return self.encoder(weights * self._emotional)
+        weights = torch.from_numpy(expression_weights(self.rig, above_rest)) * EXPRESSIVENESS
+        return self.encoder(weights.clamp(max=MAX_WEIGHT) * self._worn)
 
     def init_state(self, batch: int = 1) -> LiteState:
         """The memory of `batch` new callers."""
@@ -94,7 +95,7 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
 
     def render(self, portrait: LitePortrait, motion: Motion) -> np.ndarray:
         """The picture of a motion of batch 1, [S, S, 3] uint8 RGB."""
-        return draw(self.rig, portrait, motion)
+        return draw(self.rig, portrait, motion, self._warp)
 
     def _blink(self, x: Tensor, jacobian: Tensor, blink: Tensor) -> tuple[Tensor, Tensor]:
         """Lower the lids by the share `blink` [B] of however far they are open now."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,21 +12,40 @@ from models.lite.mouth import CORNERS, draw_mouth
 from models.lite.portrait import INNER_LOWER, INNER_UPPER, LOWER_LID, UPPER_LID, LitePortrait
 from models.lite.pose import place, rotation_matrix
 from models.lite.rig import Rig, skin
-from models.lite.warp import warp
+from models.lite.warp import warp as cpu_warp
+from models.lite.wrinkles import BROW_INNER, folded
+from models.lite.wrinkles import CORNERS as SMILE_CORNERS
 from models.talking_head import Motion
 
 CHIN = 152
 
 
-def draw(rig: Rig, portrait: LitePortrait, motion: Motion) -> np.ndarray:
-    """The picture of a motion of batch 1, [S, S, 3] uint8 RGB."""
+class Warp(Protocol):
+    """Draws a textured mesh over a background; see `models.lite.warp.warp` for the arguments."""
+
+    def __call__(
+        self,
+        out: np.ndarray,
+        portrait: np.ndarray,
+        background: np.ndarray,
+        target: np.ndarray,
+        source: np.ndarray,
+        triangles: np.ndarray,
+    ) -> None: ...
+
+
+def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp) -> np.ndarray:
+    """The picture of a motion of batch 1, [S, S, 3] uint8 RGB, drawn by `warp`."""
     pose = motion.pose[0].numpy()
     face = talking_face(rig, portrait, motion.x[0], motion.jacobian[0])
     target = place_vertices(portrait, face, pose)
     source = portrait.source.copy()
     source[: len(face)] = eye_source(portrait, face)
+    moved = face[:, 1] - portrait.neutral[:, 1]
+    brow, smile = moved[list(BROW_INNER)].mean(), -moved[list(SMILE_CORNERS)].mean()
+    pixels = folded(portrait.pixels, portrait.wrinkles, float(brow), float(smile))
     out = portrait.background.copy()
-    warp(out, portrait.pixels, portrait.background, target, source, portrait.triangles)
+    warp(out, pixels, portrait.background, target, source, portrait.triangles)
     _draw_inside(out, portrait, face, target, pose)
     return out
 

@@ -16,6 +16,7 @@ from models.lite.mesh import Surroundings, face_vertices, surround, triangulate
 from models.lite.mouth import MouthFit, fit_mouth
 from models.lite.pose import HeadPose, fit_pose
 from models.lite.rig import Rig, expression_weights, skin
+from models.lite.wrinkles import Wrinkles, fit_wrinkles
 from models.talking_head import FaceImage
 
 # fmt: off
@@ -28,6 +29,8 @@ LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 
 # fmt: on
 OWN_PREFIXES = ("mouth", "jaw", "cheekSquint", "noseSneer")
 """Expressions that are taken off the portrait; brows and lids stay as the person carries them."""
+RESIDUAL_SMILE = (-0.2, 0.6)
+"""Bounds of the smile that is taken off beyond what the scores say; below zero it is put back."""
 CLOSING_REACH = 0.16
 """Inter-ocular distances over which closing the lips of the portrait moves the skin around them."""
 
@@ -44,6 +47,7 @@ class LitePortrait(NamedTuple):
     pixels: [S, S, 4] uint8, RGB premultiplied by the matte, and the matte.
     background: [S, S, 3] uint8 RGB.
     mouth: teeth and tongue fitted to this face.
+    wrinkles: the folds that expressions throw.
     """
 
     x0: Tensor
@@ -56,6 +60,7 @@ class LitePortrait(NamedTuple):
     pixels: np.ndarray
     background: np.ndarray
     mouth: MouthFit
+    wrinkles: Wrinkles
 
 
 def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
@@ -64,7 +69,7 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     landmarks = face.landmarks.astype(np.float32)
     own = fit_pose(landmarks, rig.mesh.numpy())
     tracked = face_vertices(landmarks, own)
-    neutral = close_lips(tracked - own_expression(rig, face.blendshapes))
+    neutral = close_lips(tracked - own_expression(rig, face.blendshapes, tracked))
     outer = surround(landmarks, own, size)
     source = np.concatenate([landmarks[:468, :2], _project(outer.face, own)])
     triangles = triangulate(source, rig.triangles.numpy(), landmarks[:468, 2])
@@ -80,17 +85,41 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
         pixels=premultiply(face.image, face.matte),
         background=np.ascontiguousarray(face.background),
         mouth=fit_mouth(neutral, face.image, landmarks),
+        wrinkles=fit_wrinkles(landmarks, own.scale, size),
     )
 
 
-def own_expression(rig: Rig, scores: np.ndarray) -> np.ndarray:
-    """What the portrait's own expression adds to its resting face, [468, 3] float32, face frame."""
+def own_expression(rig: Rig, scores: np.ndarray, tracked: np.ndarray) -> np.ndarray:
+    """What the portrait's own expression adds to its resting face, [468, 3] float32, face frame.
+
+    The tracker's scores name the expression; what is left of a smile after that shows in the height
+    of the mouth's corners and is taken off as well.
+
+    Args:
+        rig: the expression basis.
+        scores: [52] float32 0..1, the tracker's blendshape scores.
+        tracked: [468, 3] float32, the face as it is in the portrait.
+    """
     keep = np.array([name.startswith(OWN_PREFIXES) for name in rig.shape_names])
-    weights = torch.from_numpy(expression_weights(rig, scores) * keep)
-    dx = torch.einsum("e,eki->ki", weights, rig.dx)
-    dj = torch.einsum("e,ekij->kij", weights, rig.dj)
+    worn = _displacement(rig, expression_weights(rig, scores) * keep)
+    smile = np.array([name.startswith("mouthSmile") for name in rig.shape_names], np.float32)
+    one_smile = _displacement(rig, smile)
+    lifted = _corner_lift(rig.mesh.numpy()) - _corner_lift(tracked - worn)
+    left_over = float(np.clip(-lifted / _corner_lift(one_smile), *RESIDUAL_SMILE))
+    return worn + left_over * one_smile
+
+
+def _displacement(rig: Rig, weights: np.ndarray) -> np.ndarray:
+    """Mesh displacement of expression weights [E] on the generic face, [468, 3] float32."""
+    w = torch.from_numpy(weights.astype(np.float32))
+    dx, dj = torch.einsum("e,eki->ki", w, rig.dx), torch.einsum("e,ekij->kij", w, rig.dj)
     flat = skin(rig, rig.mesh[:, :2], rig.x, dx, dj).numpy()
     return np.pad(flat, ((0, 0), (0, 1)))
+
+
+def _corner_lift(face: np.ndarray) -> float:
+    """Height of the lips' middle minus that of the mouth's corners (y down), face frame."""
+    return float(face[[61, 291], 1].mean() - face[[0, 17], 1].mean())
 
 
 def close_lips(face: np.ndarray) -> np.ndarray:

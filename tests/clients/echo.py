@@ -5,6 +5,7 @@ what really happened: the delays are set here, and pictures are repeated or left
 """
 
 import asyncio
+import contextlib
 import fractions
 import json
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError
+
+from clients.arrival import release_promptly
 
 STEP_SAMPLES = 1920
 PACKET_SAMPLES = 960
@@ -110,11 +113,6 @@ async def give_back(echo, step: int, samples, due: float, video: Out, audio: Out
         await asyncio.sleep(0.02)
 
 
-def prompt(receiver) -> None:
-    """Take away aiortc's 80 ms, which would be a delay that nobody set."""
-    receiver._RTCRtpReceiver__jitter_buffer._prefetch = 0
-
-
 def app_of(echo: Echo) -> web.Application:
     app = web.Application()
     tasks: set[asyncio.Task] = set()
@@ -130,11 +128,10 @@ def app_of(echo: Echo) -> web.Application:
 
         @peer.on("track")
         def on_track(track: MediaStreamTrack) -> None:
-            task = asyncio.create_task(swallow_end(answer_sound(echo, track, video, audio)))
-            tasks.add(task)
+            tasks.add(asyncio.create_task(swallow_end(answer_sound(echo, track, video, audio))))
 
         await peer.setRemoteDescription(RTCSessionDescription(body["sdp"], body["type"]))
-        prompt(peer.getTransceivers()[0].receiver)
+        release_promptly(peer.getTransceivers()[0].receiver, "audio")
         peer.addTrack(audio)
         peer.addTrack(video)
         await peer.setLocalDescription(await peer.createAnswer())
@@ -167,7 +164,5 @@ def app_of(echo: Echo) -> web.Application:
 
 
 async def swallow_end(work) -> None:
-    try:
+    with contextlib.suppress(MediaStreamError):
         await work
-    except MediaStreamError:
-        pass

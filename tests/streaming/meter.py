@@ -48,8 +48,8 @@ class MeterStream:
         index, self.index = self.index, self.index + 1
         if not render:
             return None
-        # the rows of the step itself; silence has one spectrum, sound another
-        loudness = float(np.abs(features[-8:]).mean())
+        # the rows of the step's own 40 ms; digital silence and sound differ in every coefficient
+        loudness = float(np.abs(features[-7:-3]).mean())
         grey = int(np.clip(20 + 8 * loudness, 20, 235))
         picture = np.full((self.size, self.size, 3), (grey, grey, max(grey, self.tint)), np.uint8)
         paint_index(picture, index)

@@ -1,0 +1,119 @@
+"""The speech that the motion network learns from: what each voice says, kept in the run folder.
+
+One file per voice, made once; a file that is there is not made again. Read next: `takes.py`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from avatar.training import sentences
+from avatar.training.phonemes import Phone
+from avatar.training.voices import Utterance, Voice
+
+RATE = 16000
+
+
+@dataclass(frozen=True)
+class CorpusOptions:
+    """How much is said.
+
+    hours: of clean speech, shared out among the voices.
+    kokoro_speakers: blended speakers.
+    seed: of sentences and speakers.
+    """
+
+    hours: float = 2.5
+    kokoro_speakers: int = 36
+    seed: int = 0
+
+
+NEURAL_SHARE = 3
+"""How much more a neural voice says than a robotic one."""
+
+
+def all_voices(options: CorpusOptions) -> list[Voice]:
+    """Every synthetic voice that this machine has."""
+    from avatar.training.kokoro import kokoro_voices
+    from avatar.training.voices import espeak_voices, festival_voices, flite_voices, piper_voices
+
+    return [
+        *flite_voices(),
+        *festival_voices(),
+        *espeak_voices(),
+        *piper_voices(options.seed),
+        *kokoro_voices(options.kokoro_speakers, options.seed),
+    ]
+
+
+def make_corpus(folder: Path, options: CorpusOptions) -> list[Path]:
+    """Let every voice speak its share and return the files, one per voice.
+
+    Raises:
+        ValueError: no voice is installed.
+    """
+    from tqdm import tqdm
+
+    voices = all_voices(options)
+    if not voices:
+        raise ValueError("no voice is installed: try `apt install flite festival espeak-ng`")
+    folder.mkdir(parents=True, exist_ok=True)
+    shares = [NEURAL_SHARE if v.name.startswith(("kokoro", "piper")) else 1 for v in voices]
+    seconds = options.hours * 3600 / sum(shares)
+    for voice, share in tqdm(list(zip(voices, shares, strict=True)), desc="voices", unit="voice"):
+        path = folder / f"{voice.name}.npz"
+        if not path.exists():
+            save_utterances(path, _speech(voice, seconds * share, options.seed))
+    return [folder / f"{voice.name}.npz" for voice in voices]
+
+
+def _speech(voice: Voice, seconds: float, seed: int) -> Iterator[Utterance]:
+    """Utterances of one voice until they last `seconds`."""
+    own_seed = zlib.crc32(voice.name.encode()) + seed
+    english = voice.language == "en"
+    texts = (
+        sentences.english(own_seed) if english else sentences.foreign(voice.language, own_seed)
+    )
+    spoken = 0.0
+    for text in texts:
+        utterance = voice.speak(text)
+        spoken += len(utterance.samples) / RATE
+        yield utterance
+        if spoken >= seconds:
+            return
+
+
+def save_utterances(path: Path, utterances: Iterable[Utterance]) -> None:
+    """Write utterances as one npz of 16-bit sound and phonemes."""
+    said = list(utterances)
+    phones = [(i, *phone) for i, utterance in enumerate(said) for phone in utterance.phones]
+    owner, symbols, starts, ends = zip(*phones, strict=True)
+    sound = np.concatenate([u.samples for u in said])
+    part = path.with_suffix(".part.npz")
+    np.savez(
+        part,
+        sound=np.round(sound.clip(-1, 1) * 32767).astype(np.int16),
+        lengths=np.array([len(u.samples) for u in said]),
+        owner=np.array(owner),
+        symbols=np.array(symbols),
+        starts=np.array(starts, np.float32),
+        ends=np.array(ends, np.float32),
+    )
+    part.replace(path)
+
+
+def load_utterances(path: Path) -> list[Utterance]:
+    """The utterances of one voice."""
+    with np.load(path) as file:
+        sound = file["sound"].astype(np.float32) / 32767
+        rows = zip(file["owner"], file["symbols"], file["starts"], file["ends"], strict=True)
+        phones: list[list[Phone]] = [[] for _ in file["lengths"]]
+        for owner, symbol, start, end in rows:
+            phones[owner].append(Phone(str(symbol), float(start), float(end)))
+        pieces = np.split(sound, np.cumsum(file["lengths"])[:-1])
+    return [Utterance(s, p) for s, p in zip(pieces, phones, strict=True)]

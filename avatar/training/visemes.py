@@ -1,0 +1,110 @@
+"""What the lips do for each phoneme, and how neighbours blend: targets for the motion network.
+
+Every phoneme asks for five measures of the mouth with a strength (dominance) that decays in time;
+the mouth at any time is the average of all asked for, weighted by dominance (Cohen and Massaro,
+"Modeling coarticulation in synthetic visual speech", 1993). The table is phonetics (vowel height,
+rounding, place of closure); its scale and timing are calibrated on the GRID tracks.
+Read next: `mouth_shapes.py` (measures to expression weights).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from avatar.training.phonemes import SILENCE, Phone
+
+MEASURES = ("gap", "jaw", "spread", "funnel", "tuck")
+"""Inner lip gap and jaw drop (0 closed .. 1 open vowel), corners (-1 rounded .. 1 spread), protrusion
+of both lips (0 .. 1), lower lip under the upper teeth (0 .. 1)."""
+
+
+@dataclass(frozen=True)
+class Viseme:
+    """What one phoneme asks of the mouth.
+
+    target: the five `MEASURES`.
+    opening, shape: dominance over gap, jaw and tuck, and over spread and funnel.
+    reach: seconds in which the dominance falls by e beyond the phoneme's core.
+    """
+
+    target: tuple[float, float, float, float, float]
+    opening: float = 1.0
+    shape: float = 1.0
+    reach: float = 0.045
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How phonemes become motion.
+
+    lead: seconds by which the lips are ahead of the sound.
+    core: share of half the phoneme, on both sides of its middle, in which dominance is full.
+    reach: factor on every viseme's reach.
+    """
+
+    lead: float = 0.01
+    core: float = 0.7
+    reach: float = 1.0
+
+
+def _group(symbols: str, viseme: Viseme) -> dict[str, Viseme]:
+    """One viseme for all symbols of a class."""
+    return dict.fromkeys(symbols.split(), viseme)
+
+
+VISEMES: dict[str, Viseme] = {
+    **_group("ɑ a ɒ ɐ", Viseme((1.0, 1.0, 0.0, 0.0, 0.0))),
+    **_group("æ", Viseme((0.95, 0.9, 0.3, 0.0, 0.0))),
+    **_group("ʌ ɜ", Viseme((0.7, 0.6, 0.0, 0.0, 0.0))),
+    **_group("ə ɘ ɨ", Viseme((0.45, 0.35, 0.0, 0.0, 0.0), opening=0.6, shape=0.4)),
+    **_group("ɛ e", Viseme((0.65, 0.5, 0.3, 0.0, 0.0))),
+    **_group("ɪ ɯ", Viseme((0.45, 0.25, 0.3, 0.0, 0.0))),
+    **_group("i", Viseme((0.35, 0.15, 0.6, 0.0, 0.0))),
+    **_group("ɔ", Viseme((0.75, 0.75, -0.5, 0.2, 0.0))),
+    **_group("o ɤ", Viseme((0.55, 0.5, -0.7, 0.3, 0.0))),
+    **_group("ʊ ʉ ø œ ʏ", Viseme((0.35, 0.3, -0.6, 0.3, 0.0))),
+    **_group("u y", Viseme((0.25, 0.2, -0.9, 0.4, 0.0))),
+    **_group("ɝ ɚ", Viseme((0.4, 0.3, -0.3, 0.2, 0.0))),
+    **_group("p b m", Viseme((0.0, 0.05, 0.0, 0.0, 0.0), opening=6.0, shape=0.2, reach=0.03)),
+    **_group("f v ɱ ʋ", Viseme((0.05, 0.1, 0.1, 0.0, 1.0), opening=4.0, shape=0.4, reach=0.03)),
+    **_group("w ɥ β ɸ", Viseme((0.15, 0.15, -1.0, 0.4, 0.0), opening=1.5, shape=1.5)),
+    **_group("ɹ r ɻ ʁ ʀ", Viseme((0.3, 0.25, -0.4, 0.3, 0.0), opening=0.8)),
+    **_group("ʃ ʒ t͡ʃ d͡ʒ ɕ ʑ ʂ ʐ", Viseme((0.35, 0.1, -0.5, 0.6, 0.0))),
+    **_group("s z", Viseme((0.3, 0.05, 0.3, 0.0, 0.0), shape=0.3)),
+    **_group("t d n ɾ ʈ ɖ ɳ ɲ", Viseme((0.3, 0.2, 0.1, 0.0, 0.0), opening=0.6, shape=0.2)),
+    **_group("l ɫ ɭ ʎ", Viseme((0.4, 0.3, 0.1, 0.0, 0.0), opening=0.6, shape=0.2)),
+    **_group("θ ð", Viseme((0.35, 0.2, 0.1, 0.0, 0.0), opening=0.8, shape=0.3)),
+    **_group("k ɡ ŋ x ɣ χ ɴ c ɟ", Viseme((0.4, 0.3, 0.0, 0.0, 0.0), opening=0.4, shape=0.15)),
+    **_group("h ɦ ʔ ħ", Viseme((0.4, 0.3, 0.0, 0.0, 0.0), opening=0.15, shape=0.1)),
+    **_group("j ʝ ç", Viseme((0.3, 0.15, 0.4, 0.0, 0.0), opening=0.7, shape=0.5)),
+    SILENCE: Viseme((0.0, 0.0, 0.0, 0.0, 0.0), opening=0.6, shape=0.3, reach=0.06),
+}
+
+
+def mouth_measures(phones: list[Phone], n_frames: int, timing: Timing | None = None) -> np.ndarray:
+    """The mouth over time that the phonemes ask for.
+
+    Args:
+        phones: with silence marked; symbols outside the table ask for nothing.
+        n_frames: pictures at 25 a second, the first at time 0.
+        timing: how phonemes become motion.
+
+    Returns:
+        [n_frames, 5] float32, `MEASURES`.
+    """
+    timing = timing or Timing()
+    known = [(VISEMES[p.symbol], p) for p in phones if p.symbol in VISEMES]
+    if not known:
+        return np.zeros((n_frames, len(MEASURES)), np.float32)
+    target = np.array([v.target for v, _ in known])  # [P, 5]
+    strength = np.array([(v.opening, v.opening, v.shape, v.shape, v.opening) for v, _ in known])
+    middle = np.array([(p.start + p.end) / 2 for _, p in known]) - timing.lead
+    core = np.array([(p.end - p.start) / 2 for _, p in known]) * timing.core
+    reach = np.array([v.reach for v, _ in known]) * timing.reach
+    time = np.arange(n_frames)[:, None] / 25
+    distance = np.maximum(np.abs(time - middle) - core, 0.0)  # [T, P] s
+    decay = np.exp(-distance / reach)
+    total = decay @ strength + 1e-9
+    return ((decay @ (strength * target)) / total).astype(np.float32)  # [T, 5]

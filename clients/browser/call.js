@@ -1,0 +1,119 @@
+// One WebRTC call: our microphone goes up, the avatar's picture and our delayed voice come down.
+
+import { Refused, request } from "./api.js";
+
+const CONNECT_MS = 15000;
+const GATHER_MS = 1500;
+const PING_MS = 1000;
+
+/**
+ * Dispatches `stream` (detail: MediaStream), `stats` (the server's message), `refused` (its reason
+ * for a control message) and `lost` (the connection broke; never after `close`).
+ */
+export class Call extends EventTarget {
+  session = null;
+  roundTripMs = null;
+  #closed = false;
+  #timer = 0;
+
+  /** Connect with the sound of `microphone`, a MediaStream; throws Refused. */
+  async open(microphone) {
+    this.peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
+    this.peer.addTransceiver(microphone.getAudioTracks()[0], { direction: "sendrecv", streams: [microphone] });
+    this.peer.addTransceiver("video", { direction: "recvonly" });
+    this.channel = this.peer.createDataChannel("control");
+    this.channel.onmessage = ({ data }) => this.#hear(JSON.parse(data));
+    this.#receive();
+    await this.peer.setLocalDescription();
+    await gathered(this.peer);
+    const { sdp, type } = this.peer.localDescription;
+    const answer = await request("POST", "offer", { json: { sdp, type } });
+    this.session = answer.session;
+    if (this.#closed) return this.#leave();
+    await this.peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+    await this.#connected();
+    this.#timer = setInterval(() => this.#ping(), PING_MS);
+  }
+
+  /** Send a control message; without an open channel nothing happens. */
+  control(message) {
+    if (this.channel?.readyState === "open") this.channel.send(JSON.stringify(message));
+  }
+
+  /** Hand over an image file as the new portrait; throws Refused with the server's reason. */
+  async setPortrait(file) {
+    const type = file.type || "application/octet-stream";
+    await request("PUT", `api/v1/sessions/${this.session}/portrait`, { body: file, type });
+  }
+
+  /** Replace what we send, without a new call. */
+  async replaceMicrophone(microphone) {
+    await this.peer.getSenders()[0].replaceTrack(microphone.getAudioTracks()[0]);
+  }
+
+  /** Leave; safe to call twice and before `open` is done. */
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#leave().finally(() => this.peer?.close());
+  }
+
+  async #leave() {
+    if (!this.session) return;
+    const path = `api/v1/sessions/${this.session}`;
+    this.session = null;
+    await request("DELETE", path, { keepalive: true }).catch(() => {});
+  }
+
+  #receive() {
+    const stream = new MediaStream();
+    this.peer.ontrack = ({ track }) => {
+      stream.addTrack(track);
+      if (stream.getTracks().length === 2) this.#tell("stream", stream);
+    };
+    this.peer.onconnectionstatechange = () => {
+      if (["failed", "disconnected"].includes(this.peer.connectionState)) this.#lose();
+    };
+    this.channel.onclose = () => this.#lose();
+  }
+
+  #lose() {
+    if (this.#closed || !this.#timer) return;
+    this.close();
+    this.#tell("lost");
+  }
+
+  async #connected() {
+    const end = performance.now() + CONNECT_MS;
+    while (this.peer.connectionState !== "connected" || this.channel.readyState !== "open") {
+      if (this.#closed) throw new Refused("Stopped.");
+      if (this.peer.connectionState === "failed" || performance.now() > end) {
+        throw new Refused("The server answered, but no media connection came up. A firewall may block UDP.");
+      }
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  }
+
+  #ping() {
+    this.control({ type: "ping", t: performance.now() });
+  }
+
+  #hear(message) {
+    if (message.type === "stats") this.#tell("stats", message);
+    else if (typeof message.t === "number") this.roundTripMs = performance.now() - message.t;
+    else if (message.ok === false) this.#tell("refused", message.error);
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+function gathered(peer) {
+  return new Promise((done) => {
+    if (peer.iceGatheringState === "complete") return done();
+    peer.addEventListener("icegatheringstatechange", () => peer.iceGatheringState === "complete" && done());
+    setTimeout(done, GATHER_MS);
+  });
+}
