@@ -112,17 +112,17 @@ class ClipWriter:
         self._video = self._container.add_stream("libx264", rate=frame_rate)
         self._video.width = self._video.height = size
         self._video.pix_fmt = "yuv420p"
-        self._video.time_base = Fraction(1, frame_rate)
         self._video.options = {"crf": "18"}
         self._layout = "mono" if len(sound) == 1 else "stereo"
         self._audio = self._container.add_stream("aac", rate=SOUND_RATE, layout=self._layout)
         self._samples_per_frame = SOUND_RATE // frame_rate
+        self._picture_time = Fraction(1, frame_rate)
         self._sound, self._n_pictures = sound, 0
 
     def write(self, picture: np.ndarray) -> None:
         """Append one picture, [S, S, 3] uint8 RGB, and the sound that goes with it."""
         frame = VideoFrame.from_ndarray(picture, format="rgb24")
-        frame.pts, frame.time_base = self._n_pictures, self._video.time_base
+        frame.pts, frame.time_base = self._n_pictures, self._picture_time
         self._container.mux(self._video.encode(frame))
         self._write_sound(self._n_pictures * self._samples_per_frame)
         self._n_pictures += 1

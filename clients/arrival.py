@@ -24,12 +24,13 @@ class MarkedPictures(JitterBuffer):
 
     def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
         """The oldest picture if all of its packets are there."""
-        data = []
+        data: list[bytes] = []
+        first = self._origin or 0
         for count in range(self._capacity):
-            packet = self._packets[(self._origin + count) % self._capacity]
+            packet = self._packets[(first + count) % self._capacity]
             if packet is None:
                 return None
-            data.append(packet._data)
+            data.append(_payload_of(packet))
             if packet.marker:
                 self.remove(count + 1)
                 return JitterFrame(data=b"".join(data), timestamp=packet.timestamp)
@@ -50,7 +51,7 @@ class PromptSound:
             self.overtaken += 1
             return False, None
         self._last = packet.sequence_number
-        return False, JitterFrame(data=packet._data, timestamp=packet.timestamp)
+        return False, JitterFrame(data=_payload_of(packet), timestamp=packet.timestamp)
 
 
 def release_promptly(receiver: RTCRtpReceiver, kind: str) -> None:
@@ -59,4 +60,10 @@ def release_promptly(receiver: RTCRtpReceiver, kind: str) -> None:
     aiortc offers no option for this; the attribute is private to its class, hence the full name.
     """
     buffer = MarkedPictures() if kind == "video" else PromptSound()
-    receiver._RTCRtpReceiver__jitter_buffer = buffer
+    setattr(receiver, "_RTCRtpReceiver__jitter_buffer", buffer)  # noqa: B010 mypy knows no such name
+
+
+def _payload_of(packet: RtpPacket) -> bytes:
+    """The codec's data in a packet, which the receiver has put there before the buffer gets it."""
+    payload: bytes = getattr(packet, "_data")  # noqa: B009 mypy knows no such name
+    return payload

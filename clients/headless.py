@@ -1,4 +1,4 @@
-"""A caller without a face or a window: sends a sound file as its microphone, records what comes back.
+"""A caller without a face or a window: sends a file as its microphone, records what returns.
 
     python -m clients.headless --url http://127.0.0.1:8080 --audio speech.wav --out out.mp4 \
         --stats stats.json --seconds 60
@@ -111,8 +111,8 @@ async def run_call(args: argparse.Namespace, sound: SentSound, seconds: float) -
         await call.close()
         await listener.finish()
     figures = figures_of(listener, microphone, offered) | {"server": server_stats}
-    Path(args.stats).write_text(json.dumps(figures, indent=2) + "\n")
-    return _report(figures, reason)
+    await asyncio.to_thread(Path(args.stats).write_text, json.dumps(figures, indent=2) + "\n")
+    return _report(figures, reason, listener.failure)
 
 
 def _on_signals(interrupted: asyncio.Event) -> None:
@@ -171,7 +171,7 @@ def figures_of(listener: Listener, microphone: SoundTrack, offered: float) -> di
     }
 
 
-def _report(figures: dict[str, Any], reason: str | None) -> int:
+def _report(figures: dict[str, Any], reason: str | None, failure: str | None) -> int:
     """Say how the call went and return the exit status."""
     picture = figures["mic_to_picture_ms"] or {"p50": "?", "p95": "?"}
     print(
@@ -181,12 +181,12 @@ def _report(figures: dict[str, Any], reason: str | None) -> int:
     if reason == "interrupted":
         return 130
     if reason == "lost":
-        print("clients.headless: the server ended the call", file=sys.stderr)
-        return 1
-    if not figures["frames"]:
-        print("clients.headless: no picture came", file=sys.stderr)
-        return 1
-    return 0
+        failure = "the server ended the call"
+    elif not figures["frames"]:
+        failure = "no picture came"
+    if failure:
+        print(f"clients.headless: {failure}", file=sys.stderr)
+    return 1 if failure else 0
 
 
 if __name__ == "__main__":

@@ -8,9 +8,12 @@ out of the recording first (`unrecorded_frames`), then sound.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import av
 import numpy as np
@@ -19,7 +22,6 @@ from aiortc.mediastreams import MediaStreamError
 
 from clients.measure import (
     LONGEST_DELAY_S,
-    PICTURE_SAMPLES,
     RATE,
     Arrivals,
     Offsets,
@@ -118,8 +120,8 @@ class Listener:
 
     async def _read_pictures(self, track: MediaStreamTrack) -> None:
         loop = asyncio.get_running_loop()
-        while (frame := await _next_frame(track)) is not None:
-            index = round(frame.pts / PICTURE_TICKS)
+        async for pts, frame in _frames(track):
+            index = round(pts / PICTURE_TICKS)
             self.arrivals.picture(index, loop.time())
             if self._queue.qsize() < QUEUED_PICTURES:
                 self._queue.put_nowait((index, frame, 0.0))
@@ -128,14 +130,14 @@ class Listener:
 
     async def _read_sound(self, track: MediaStreamTrack) -> None:
         loop = asyncio.get_running_loop()
-        while (frame := await _next_frame(track)) is not None:
+        async for pts, frame in _frames(track):
             now = loop.time()
-            self.arrivals.sound(frame.pts, now)
-            delay_s = now - (self._microphone.started or now) - frame.pts / RATE
+            self.arrivals.sound(pts, now)
+            delay_s = now - (self._microphone.started or now) - pts / RATE
             if self._queue.full():
                 self.lost_sounds += 1
             else:
-                self._queue.put_nowait((frame.pts, frame, delay_s))
+                self._queue.put_nowait((pts, frame, delay_s))
 
     def _study(self) -> None:
         """The thread: everything that takes more than microseconds."""
@@ -157,18 +159,17 @@ class Listener:
     def _compare(self, frame: av.VideoFrame) -> None:
         """Count a picture that shows nothing new."""
         plane = frame.planes[0]
-        luma = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        luma = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
         means = block_means(luma[:, : plane.width])
         if self._means is not None and self._means.shape == means.shape:
             self.frozen_frames += is_frozen(self._means, means)
         self._means = means
 
 
-async def _next_frame(track: MediaStreamTrack) -> av.VideoFrame | av.AudioFrame | None:
-    """The next frame of a track, None at its end."""
-    try:
-        return await track.recv()
-    except MediaStreamError:
-        return None
-
-
+async def _frames(track: MediaStreamTrack) -> AsyncIterator[tuple[int, Any]]:
+    """The pts and frame of everything that a track receives, to its end."""
+    with contextlib.suppress(MediaStreamError):
+        while True:
+            frame = await track.recv()
+            assert frame.pts is not None, "aiortc numbers every received frame"
+            yield frame.pts, frame

@@ -1,8 +1,8 @@
 """How late, how steady and how synchronous a call was, from arrival times and correlated sound.
 
-Picture j and the returned sound [1920 j, 1920 (j + 1)) at 48 kHz belong together (docs/wire.md), and
-both tracks number from the same step. Where in *our* sound a returned sample comes from is found by
-cross-correlation, so nothing here trusts the server's word.
+Picture j and the returned sound [1920 j, 1920 (j + 1)) at 48 kHz belong together (docs/wire.md),
+and both tracks number from the same step. Where in *our* sound a returned sample comes from is
+found by cross-correlation, so nothing here trusts the server's word.
 
     our sound       ....|=== s ===|...............   heard at  started + s / 48000
     returned sound  ..........|=== p ===|.........   p - offset = s, arrives at its packet's time

@@ -44,10 +44,14 @@ class FaceTrack(NamedTuple):
 
     blendshapes: [T, 52] float32 0..1, MediaPipe's ARKit-style scores (index 0 is `_neutral`).
     pose: [T, 6] float32, the first six entries of POSE_DIMS, relative to the camera.
+    pictures: [T, H, W, 3] uint8 RGB, for models that look at pixels; None for a preset.
+    landmarks: [T, 478, 3] float32, face mesh in px of `pictures`; None without them.
     """
 
     blendshapes: np.ndarray
     pose: np.ndarray
+    pictures: np.ndarray | None = None
+    landmarks: np.ndarray | None = None
 
 
 class Motion(NamedTuple):
@@ -75,6 +79,8 @@ class TalkingHead(ABC, Generic[Portrait, State]):
     lookahead_ms: int
     """How far past a picture's own start (40 ms * k) the sound is that can still change it."""
     name: str
+    emotion_dims: int = EMOTION_DIMS
+    """Size of one row of `encode_emotion`; a weighted sum of rows is what `step` takes."""
 
     @property
     def samples_per_frame(self) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from aiohttp import web
 
 from streaming import control
-from streaming.callers import Caller
+from streaming.callers import Caller, FullError
 from streaming.http_errors import MOST_PORTRAIT, Refusal, read_body, read_json
 from streaming.signalling import CALLERS
 
@@ -59,15 +58,13 @@ async def portrait(request: web.Request) -> web.Response:
     """Another portrait; the old one stays until the new one is ready."""
     caller = _find(request)
     data = await read_body(request, MOST_PORTRAIT)
-    callers = request.app[CALLERS]
-    loop = asyncio.get_running_loop()
     try:
-        encoded = await loop.run_in_executor(
-            callers.portraits, callers.engine.encode_portrait, data
-        )
+        encoded = await request.app[CALLERS].encode_portrait(data)
+        await caller.session.set_portrait(encoded)
     except ValueError as error:
         raise Refusal(400, str(error)) from None
-    await caller.session.set_portrait(encoded)
+    except FullError as error:
+        raise Refusal(503, str(error)) from None
     return web.json_response({"status": "ok"})
 
 

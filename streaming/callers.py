@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from aiortc import RTCDataChannel, RTCIceServer
 
@@ -18,10 +19,12 @@ from streaming.session import Session
 
 MOST_VIEWERS = 16
 """Viewers of one caller: each costs an encoder."""
+MOST_PORTRAITS = 4
+"""Uploads that may wait for their encoding."""
 
 
 class FullError(Exception):
-    """The configured number of callers, or of viewers, is reached."""
+    """There is no room for another caller, viewer or upload."""
 
 
 class Caller:
@@ -67,7 +70,7 @@ class Caller:
         if channel.label == LABEL and len(self._jobs) < MOST_VIEWERS:
             self._own(ControlChannel(self.session, channel).run())
 
-    def _own(self, coroutine) -> None:  # type: ignore[no-untyped-def]
+    def _own(self, coroutine: Coroutine[Any, Any, None]) -> None:
         job = asyncio.create_task(coroutine)
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
@@ -92,7 +95,9 @@ class Callers:
             seed: of every face's own motion; None for another one each time.
         """
         self.engine, self.most, self.metrics = engine, most, Metrics()
-        self.portraits = ThreadPoolExecutor(max_workers=1, thread_name_prefix="portrait")
+        # one thread for all: finding a face takes the processor that the callers' steps need
+        self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="portrait")
+        self._encoding = 0
         self._ice_servers, self._seed = ice_servers, seed
         self._callers: dict[str, Caller] = {}
         self._entering = 0
@@ -160,11 +165,27 @@ class Callers:
         caller.add_viewer(name, peer, outlet, self.metrics)
         return name, answer
 
+    async def encode_portrait(self, data: bytes) -> Any:
+        """`FaceEngine.encode_portrait`, one at a time and off the event loop.
+
+        Raises:
+            FullError: `MOST_PORTRAITS` are waiting already.
+            ValueError: one line for the user when no usable face can be read.
+        """
+        if self._encoding >= MOST_PORTRAITS:
+            raise FullError(f"{MOST_PORTRAITS} portraits are waiting already")
+        self._encoding += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._encoder, self.engine.encode_portrait, data)
+        finally:
+            self._encoding -= 1
+
     async def aclose(self) -> None:
         """End everything."""
         await asyncio.gather(*(caller.leave() for caller in list(self._callers.values())))
         await asyncio.gather(*self._leaving, return_exceptions=True)
-        self.portraits.shutdown(wait=False, cancel_futures=True)
+        self._encoder.shutdown(wait=False, cancel_futures=True)
 
     def _open(self, peer: Peer, outlet: Outlet | None) -> Session:
         name = secrets.token_urlsafe(9)

@@ -11,23 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from streaming.face import FaceEngine
-from streaming.ingest import HeardStep, Ingest
 from streaming.metrics import Metrics
 from streaming.peer import Peer
-from streaming.playout import Outlet, Step, yuv420p
-from streaming.receive_buffer import Piece, ReceiveBuffer
+from streaming.playout import Outlet, Step
+from streaming.receive_buffer import ReceiveBuffer
+from streaming.step_maker import StepMaker
 
-MOST_LATE_PICTURES = 2
-"""Steps of a backlog that still get a picture."""
 STALL_S = 0.01
 """Waking so late means that the loop stalled: packets in the socket are read first."""
 
@@ -47,7 +42,7 @@ class Counters:
 
 
 class Session:
-    """A caller's ears, face and ways out."""
+    """A caller's microphone, face and ways out."""
 
     def __init__(
         self,
@@ -70,18 +65,16 @@ class Session:
         """
         self.name, self.peer, self.counters = name, peer, Counters()
         self.outlets: list[Outlet] = [own] if own else []
-        self._own, self._engine, self._metrics = own, engine, metrics
-        self._face = engine.open_stream(seed)
-        self._ingest = Ingest(engine.lookahead_ms)
+        self._own, self._metrics = own, metrics
+        self._lookahead_ms = engine.lookahead_ms
+        self._maker = StepMaker(engine.open_stream(seed), engine.lookahead_ms, metrics)
         # one thread: the face and the decoder have state, and steps must stay in order
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"face-{name}")
         self._buffer: ReceiveBuffer | None = None
         self._arrived = asyncio.Event()
         self._muted = False
         self._settings: dict[str, Any] = dict(engine.describe().get("settings", {}))
-        self._step_ms: deque[float] = deque(maxlen=250)
         self._fps = 0.0
-        self._late_steps = 0  # of the worker; `_count` publishes it
 
     async def run(self) -> None:
         """Live until the caller has left."""
@@ -108,14 +101,16 @@ class Session:
                 raise ValueError(f"mute needs value true or false, got {message.get('value')!r}")
             self._muted = message["value"]
         else:
-            loop = asyncio.get_running_loop()
-            self._settings = await loop.run_in_executor(self._worker, self._face.control, message)
+            self._settings = await self._ask_face(self._maker.control, message)
         return self.settings
 
     async def set_portrait(self, encoded: Any) -> None:
-        """Show another portrait, from `FaceEngine.encode_portrait`, from the next step on."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._worker, self._face.set_portrait, encoded)
+        """Show another portrait, from `FaceEngine.encode_portrait`, from the next step on.
+
+        Raises:
+            ValueError: the caller has left.
+        """
+        await self._ask_face(self._maker.set_portrait, encoded)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -124,14 +119,21 @@ class Session:
 
     def stats(self) -> dict[str, Any]:
         """The once-a-second report of docs/wire.md, and the other counters."""
-        p50 = float(np.median(self._step_ms)) if self._step_ms else 0.0
+        counters = asdict(self.counters)
         return {
-            "step": self.counters.steps,
+            "step": counters.pop("steps"),
             "fps": round(self._fps, 1),
-            "step_ms_p50": round(p50, 2),
-            "lookahead_ms": self._engine.lookahead_ms,
-            **{k: v for k, v in asdict(self.counters).items() if k != "steps"},
+            "step_ms_p50": round(self._maker.step_ms_p50(), 2),
+            "lookahead_ms": self._lookahead_ms,
+            **counters,
         }
+
+    async def _ask_face(self, method: Callable[[Any], Any], argument: Any) -> Any:
+        """Call a method of the maker on its thread, between two steps."""
+        if self.peer.left.is_set():
+            raise ValueError("the session has ended")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, method, argument)
 
     async def _pump(self) -> None:
         """Hand what has arrived to the worker, and what it made to the outlets, for ever."""
@@ -144,7 +146,10 @@ class Session:
             pieces = buffer.pop(started_s)
             if not pieces:
                 continue
-            steps = await loop.run_in_executor(self._worker, self._advance, pieces)
+            is_watched = any(outlet.sends_picture for outlet in self.outlets)
+            steps = await loop.run_in_executor(
+                self._worker, self._maker.advance, pieces, self._muted, is_watched
+            )
             for step in steps:
                 for outlet in self.outlets:
                     outlet.push(step)
@@ -161,48 +166,25 @@ class Session:
                 await asyncio.sleep(STALL_S)
         self._arrived.clear()
 
-    def _advance(self, pieces: list[Piece]) -> list[Step]:
-        """The steps that these pieces complete; runs on the worker."""
-        started_s = perf_counter()
-        heard = self._ingest.push(pieces, self._muted)
-        if heard:
-            self._metrics.step_seconds.labels("hear").observe(perf_counter() - started_s)
-            self._metrics.queue_depth.observe(len(heard) - 1)
-        first_drawn = len(heard) - MOST_LATE_PICTURES
-        return [self._step(step, i >= first_drawn) for i, step in enumerate(heard)]
-
-    def _step(self, heard: HeardStep, in_time: bool) -> Step:
-        """One step of the face; nothing is drawn when it is late or nobody watches."""
-        if not in_time:
-            self._late_steps += 1
-        is_watched = any(outlet.sends_picture for outlet in self.outlets)
-        started_s = perf_counter()
-        picture = self._face.step(heard.features, render=in_time and is_watched)
-        drawn_s = perf_counter()
-        frame = yuv420p(picture) if picture is not None else None
-        self._step_ms.append((perf_counter() - started_s) * 1000)
-        self._metrics.step_seconds.labels("face").observe(drawn_s - started_s)
-        self._metrics.step_seconds.labels("colour").observe(perf_counter() - drawn_s)
-        return Step(heard.k, frame, heard.sound)
-
     def _count(self, steps: list[Step], buffer: ReceiveBuffer, elapsed_s: float) -> None:
         """Bring counters and metrics up to date after a call of the worker."""
-        counters, metrics = self.counters, self._metrics
-        concealed_ms = self._ingest.concealed_samples // 48
-        metrics.concealed_samples.inc((concealed_ms - counters.concealed_ms) * 48)
-        metrics.late_packets.inc(buffer.late_packets - counters.late_packets)
+        own, before, metrics = self._own, self.counters, self._metrics
+        late_steps = self._maker.late_steps
+        now = self.counters = Counters(
+            steps=before.steps + len(steps),
+            late_steps=late_steps,
+            dropped_pictures=late_steps + (own.dropped_pictures if own else 0),
+            dropped_sounds=own.dropped_sounds if own else 0,
+            late_packets=buffer.late_packets,
+            concealed_ms=self._maker.concealed_ms,
+        )
         metrics.steps.inc(len(steps))
+        metrics.late_steps.inc(now.late_steps - before.late_steps)
+        metrics.dropped_pictures.inc(now.dropped_pictures - before.dropped_pictures)
+        metrics.late_packets.inc(now.late_packets - before.late_packets)
+        metrics.concealed_samples.inc((now.concealed_ms - before.concealed_ms) * 48)
         if steps:
             metrics.ingest_delay.observe(elapsed_s)
-        counters.concealed_ms, counters.late_packets = concealed_ms, buffer.late_packets
-        counters.steps += len(steps)
-        if self._own is not None:
-            counters.dropped_sounds = self._own.dropped_sounds
-        metrics.late_steps.inc(self._late_steps - counters.late_steps)
-        counters.late_steps = self._late_steps
-        dropped = counters.late_steps + (self._own.dropped_pictures if self._own else 0)
-        metrics.dropped_pictures.inc(dropped - counters.dropped_pictures)
-        counters.dropped_pictures = dropped
 
     async def _measure(self) -> None:
         """Once a second: the pictures that went to the caller."""

@@ -19,9 +19,9 @@ WIDTH, HEIGHT = 0.9, 0.62
 """Extent of a layer in inter-ocular distances; the lip line is in the middle."""
 LIGHT = np.array([0.15, 0.45, 0.88])
 COLOURS = {"M_Teeth": (226, 218, 203), "M_GumsTongue": (158, 82, 82)}
-DEPTH_FADE = 0.55
+DEPTH_FADE = 0.9
 """Inter-ocular distances behind the front teeth at which the light has fallen to its floor."""
-LIGHT_FLOOR = 0.14
+LIGHT_FLOOR = 0.30
 THROAT_BELOW = 0.05
 """Parts of the skull this far below the lip line are the throat, which would hide the tongue."""
 

@@ -13,8 +13,8 @@ import numpy as np
 from models.lite.motion import SPEECH_SHAPES, speech_basis
 from models.lite.rig import Rig
 
-UPPER_LIP, LOWER_LIP = 13, 14
-"""Mesh vertices in the middle of the inner lips."""
+UPPER_LIP, LOWER_LIP, CORNERS = 13, 14, (61, 291)
+"""Mesh vertices in the middle of the inner lips and in the corners of the mouth."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,13 @@ def gap_per_shape(rig: Rig) -> np.ndarray:
     dx, _ = speech_basis(rig)
     rise = dx[:, rig.point_of(LOWER_LIP), 1] - dx[:, rig.point_of(UPPER_LIP), 1]
     return rise.numpy()
+
+
+def width_per_shape(rig: Rig) -> np.ndarray:
+    """How far each of SPEECH_SHAPES parts the corners, [N] float32, inter-ocular distances per weight."""
+    dx, _ = speech_basis(rig)
+    left, right = (rig.point_of(corner) for corner in CORNERS)
+    return (dx[:, right, 0] - dx[:, left, 0]).numpy()
 
 
 def shape_weights(measures: np.ndarray, gaps: np.ndarray, span: Range | None = None) -> np.ndarray:

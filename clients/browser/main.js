@@ -287,7 +287,7 @@ navigator.mediaDevices?.addEventListener("devicechange", () => listMicrophones($
 try {
   const about = await request("GET", "api/v1/avatar");
   pad.setNames(about.emotions ?? []);
-  offerPoses(about.poses ?? ["idle", "none"], about.pose ?? "idle");
+  offerPoses(about.poses ?? ["idle", "none"], about.settings?.pose ?? "idle");
 } catch (error) {
   notice(error.message);
   offerPoses(["idle", "none"], "idle");

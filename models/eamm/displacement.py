@@ -55,8 +55,6 @@ class DisplacementPredictor(nn.Module):
         Returns:
             [B, 4, 2] and [B, 4, 2, 2].
         """
-        points = torch.cat([neutral.value, neutral.jacobian.flatten(2)], dim=-1)  # [B, K, 6]
-        code = self.fc_p(positional_encoding(points).flatten(1))
+        code = self.fc_p(positional_encoding(neutral.flat()).flatten(1))
         mixed = self.fc_all(torch.cat([emotion, code], dim=1))  # [B, 64]
-        moved = self.final(mixed[:, None])  # [B, 4, 6]
-        return KeyPoints(moved[..., :2], moved[..., 2:].unflatten(-1, (2, 2)))
+        return KeyPoints.from_flat(self.final(mixed[:, None]))

@@ -26,6 +26,15 @@ class KeyPoints(NamedTuple):
     value: Tensor
     jacobian: Tensor
 
+    def flat(self) -> Tensor:
+        """[B, K, 6]: x, y and the four entries of the jacobian."""
+        return torch.cat([self.value, self.jacobian.flatten(2)], dim=-1)
+
+    @classmethod
+    def from_flat(cls, flat: Tensor) -> KeyPoints:
+        """Key points of what `flat` gave."""
+        return cls(flat[..., :2], flat[..., 2:].unflatten(-1, (2, 2)))
+
 
 class KeyPointHeads(nn.Module):
     """Two convolutions that turn a feature map into key points; EAMM's sound uses them alone."""

@@ -90,14 +90,14 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
         dx, dj, memory = self.motion.step(audio_features, pose[:, :6], identity, state.motion)
         more_dx, more_dj = self.predictor(emotion, dx, dj)
         x, jacobian = portrait.x0 + dx + more_dx, portrait.j0 + dj + more_dj
-        x, jacobian = self._blink(x, jacobian, pose[:, BLINK])
+        x, jacobian = self.blink(x, jacobian, pose[:, BLINK])
         return Motion(x, jacobian, pose), LiteState(memory)
 
     def render(self, portrait: LitePortrait, motion: Motion) -> np.ndarray:
         """The picture of a motion of batch 1, [S, S, 3] uint8 RGB."""
         return draw(self.rig, portrait, motion, self._warp)
 
-    def _blink(self, x: Tensor, jacobian: Tensor, blink: Tensor) -> tuple[Tensor, Tensor]:
+    def blink(self, x: Tensor, jacobian: Tensor, blink: Tensor) -> tuple[Tensor, Tensor]:
         """Lower the lids by the share `blink` [B] of however far they are open now."""
         for shape, upper, lower in self._blinks:
             dx, dj = self.rig.dx[shape], self.rig.dj[shape]

@@ -136,7 +136,7 @@ def face_vertices(landmarks: np.ndarray, own: HeadPose) -> np.ndarray:
 
 
 def triangulate(points: np.ndarray, face_triangles: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Triangles of the whole picture [M, 3] int32, clockwise: surroundings first, then the face from back to front.
+    """Triangles of the whole picture [M, 3] int32: surroundings first, then the face from back to front.
 
     Args:
         points: [N, 2] float px; the first 468 are the face, the others its surroundings.
@@ -151,11 +151,4 @@ def triangulate(points: np.ndarray, face_triangles: np.ndarray, depth: np.ndarra
     within = np.isin(cells, FACE_OVAL).all(1) & inside
     cells = cells[~within]
     order = np.argsort(-depth[face_triangles].mean(1))
-    return _clockwise(np.concatenate([cells, face_triangles[order]]), points).astype(np.int32)
-
-
-def _clockwise(triangles: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The same triangles, each turned so that it shows its front in the portrait."""
-    a, b, c = (points[triangles[:, i]] for i in range(3))
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
-    return np.where((area < 0)[:, None], triangles[:, [0, 2, 1]], triangles)
+    return np.concatenate([cells, face_triangles[order]]).astype(np.int32)

@@ -24,7 +24,7 @@ GENERIC_WIDTH = 0.47
 """Width of the generic closed mouth between its inner corners, inter-ocular distances."""
 TEETH_BELOW_LIP = 0.022
 """How far the upper teeth reach below the line of the closed lips, inter-ocular distances."""
-CAVITY = (34, 13, 12)
+CAVITY = (52, 20, 19)
 """RGB of the mouth where no layer lies, before toning."""
 
 

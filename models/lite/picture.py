@@ -18,6 +18,8 @@ from models.lite.wrinkles import CORNERS as SMILE_CORNERS
 from models.talking_head import Motion
 
 CHIN = 152
+LOWER_TEETH_BELOW = 0.03
+"""How much deeper than in the layers the lower teeth sit behind the lip, inter-ocular distances."""
 
 
 class Warp(Protocol):
@@ -64,13 +66,15 @@ def talking_face(rig: Rig, portrait: LitePortrait, x: Tensor, jacobian: Tensor) 
 
 
 def place_vertices(portrait: LitePortrait, face: np.ndarray, pose: np.ndarray) -> np.ndarray:
-    """Where all vertices lie in the picture, [N, 2] float32 px: the face, then its surroundings."""
+    """Where all vertices lie in the picture, [N, 2] float32 px: face, surroundings, mouth filling."""
     outer = portrait.outer
     shared = (face - portrait.neutral)[outer.oval_index] * outer.oval_weight[..., None]
     around = place(outer.face + shared.sum(1), portrait.own, pose)
-    still = portrait.source[len(face) :]
+    still = portrait.source[len(face) : len(face) + len(around)]
     around = still + outer.follow[:, None] * (around - still)
-    return np.concatenate([place(face, portrait.own, pose), around]).astype(np.float32)
+    placed = place(face, portrait.own, pose)
+    filling = placed[np.concatenate([INNER_UPPER, INNER_LOWER])]
+    return np.concatenate([placed, around, filling]).astype(np.float32)
 
 
 def eye_source(portrait: LitePortrait, face: np.ndarray) -> np.ndarray:
@@ -100,6 +104,7 @@ def _draw_inside(
     facing = np.array([max(rotation[0, 0], 0.5), max(rotation[1, 1], 0.5)])
     per_px = mouth.pixels_per_unit / px / facing
     shift = -mouth.depth * mouth.pixels_per_unit * rotation[:2, 2]
-    jaw = (face[CHIN] - portrait.neutral[CHIN])[:2] * mouth.jaw_ratio * mouth.pixels_per_unit
+    drop = (face[CHIN] - portrait.neutral[CHIN])[:2] * mouth.jaw_ratio
+    jaw = (drop + [0, LOWER_TEETH_BELOW]) * mouth.pixels_per_unit
     arrays = (target[INNER_UPPER], target[INNER_LOWER], origin, axis, per_px, shift, jaw)
     draw_mouth(out, mouth.upper, mouth.lower, mouth.cavity, *(a.astype(np.float32) for a in arrays))

@@ -24,6 +24,9 @@ INNER_UPPER = np.array([78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308])
 INNER_LOWER = np.array([78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308])
 """Inner contours of the lips, image left to image right; they share the corners."""
 UPPER_LID = np.array([246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398])
+OUTER_UPPER = np.array([61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291])
+OUTER_LOWER = np.array([61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291])
+"""Outer contours of the lips, in step with the inner ones."""
 LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 381, 382])
 """Lid contours of both eyes, corners left out; upper and lower correspond."""
 # fmt: on
@@ -31,12 +34,15 @@ OWN_PREFIXES = ("mouth", "jaw", "cheekSquint", "noseSneer")
 """Expressions that are taken off the portrait; brows and lids stay as the person carries them."""
 RESIDUAL_SMILE = (-0.2, 0.6)
 """Bounds of the smile that is taken off beyond what the scores say; below zero it is put back."""
+LIP_TRIM = (0.12, 0.35)
+"""Share of a lip's thickness that is not trusted at its inner edge, mouth closed and open."""
 CLOSING_REACH = 0.16
 """Inter-ocular distances over which closing the lips of the portrait moves the skin around them."""
 
 
 class LitePortrait(NamedTuple):
-    """One encoded portrait; K key points, N mesh vertices of which the first 468 are the face.
+    """One encoded portrait; K key points, N mesh vertices: the face (468), its surroundings, the
+    inner contours of the lips once more.
 
     x0, j0: [1, K, 2] and [1, K, 2, 2] float32, neutral key points and jacobians, face frame.
     neutral: [468, 3] float32, the face at rest, face frame.
@@ -71,8 +77,9 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     tracked = face_vertices(landmarks, own)
     neutral = close_lips(tracked - own_expression(rig, face.blendshapes, tracked))
     outer = surround(landmarks, own, size)
-    source = np.concatenate([landmarks[:468, :2], _project(outer.face, own)])
-    triangles = triangulate(source, rig.triangles.numpy(), landmarks[:468, 2])
+    seen = np.concatenate([landmarks[:468, :2], _project(outer.face, own)])
+    triangles = triangulate(seen, rig.triangles.numpy(), landmarks[:468, 2])
+    source, triangles = line_lips(seen, triangles)
     points = rig.point_indices.numpy()
     return LitePortrait(
         x0=torch.from_numpy(neutral[points, :2].copy())[None],
@@ -87,6 +94,31 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
         mouth=fit_mouth(neutral, face.image, landmarks),
         wrinkles=fit_wrinkles(landmarks, own.scale, size),
     )
+
+
+def line_lips(source: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keep teeth that show in the portrait out of its lips.
+
+    The inner edge of the lips is taken a little inside their red, and what fills the mouth is coloured
+    like that edge by vertices of its own: it is what is seen at the rim of the drawn mouth.
+
+    Args:
+        source: [N, 2] float32 px; triangles: [M, 3] int32.
+
+    Returns:
+        [N + 22, 2] float32 px, the inner contours once more at the end, and triangles that use them.
+    """
+    out = source.copy()
+    inner, outer = (np.concatenate(c) for c in ((INNER_UPPER, INNER_LOWER), (OUTER_UPPER, OUTER_LOWER)))
+    opened = np.linalg.norm(source[14] - source[13]) / np.linalg.norm(source[308] - source[78])
+    trim = np.interp(opened, (0.03, 0.15), LIP_TRIM)
+    out[inner] += trim * (source[outer] - source[inner])
+    filling = out[inner] + LIP_TRIM[0] * (source[outer] - source[inner])
+    fills = np.isin(triangles, inner).all(1)
+    renamed = np.arange(len(source))
+    renamed[inner] = len(source) + np.arange(len(inner))
+    relabelled = np.where(fills[:, None], renamed[triangles], triangles)
+    return np.concatenate([out, filling]), relabelled.astype(np.int32)
 
 
 def own_expression(rig: Rig, scores: np.ndarray, tracked: np.ndarray) -> np.ndarray:
@@ -132,8 +164,7 @@ def close_lips(face: np.ndarray) -> np.ndarray:
         side = _lip_side(face, rim[len(rim) // 2] == 13)
         pull = (weight * gap).sum(1) / np.maximum(weight.sum(1), 1e-6)
         out[:, 1] += share * pull * weight.max(1) * side
-    middle = (out[INNER_UPPER, 1] + out[INNER_LOWER, 1]) / 2
-    out[INNER_UPPER, 1] = out[INNER_LOWER, 1] = middle
+    out[INNER_UPPER] = out[INNER_LOWER] = (out[INNER_UPPER] + out[INNER_LOWER]) / 2
     return out
 
 

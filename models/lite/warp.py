@@ -23,7 +23,7 @@ def warp(
     source: np.ndarray,
     triangles: np.ndarray,
 ) -> None:
-    """Draw a textured mesh into `out`; triangles that show their back are left out.
+    """Draw a textured mesh into `out`, whichever side its triangles show: a fold leaves no hole.
 
     Args:
         out: [H, W, 3] uint8 RGB, overwritten wherever a triangle lies.
@@ -31,7 +31,7 @@ def warp(
         background: [H, W, 3] uint8 RGB, seen where the matte is not 255.
         target: [N, 2] float32, where the vertices are in `out`, px (pixel centres are whole numbers).
         source: [N, 2] float32, where the vertices are in `portrait`, px.
-        triangles: [M, 3] int32, drawn in this order, clockwise on the screen.
+        triangles: [M, 3] int32, drawn in this order.
     """
     height, width = out.shape[:2]
     for m in range(triangles.shape[0]):
@@ -40,7 +40,7 @@ def warp(
             target[a, 0], target[a, 1], target[b, 0], target[b, 1], target[c, 0], target[c, 1],
         )  # fmt: skip
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-        if area <= 1e-6:
+        if abs(area) <= 1e-6:
             continue
         ux = (
             (source[b, 0] - source[a, 0]) * (cy - ay) - (source[c, 0] - source[a, 0]) * (by - ay)

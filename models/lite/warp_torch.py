@@ -52,7 +52,7 @@ def source_map(corners: Tensor, texture: Tensor, height: int, width: int) -> tup
     """Where in the texture every pixel looks.
 
     Args:
-        corners: [M, 3, 2] float32 px, triangles in drawing order, clockwise.
+        corners: [M, 3, 2] float32 px, triangles in drawing order.
         texture: [M, 3, 2] float32 px, their places in the texture.
         height, width: of the picture.
 
@@ -68,7 +68,7 @@ def source_map(corners: Tensor, texture: Tensor, height: int, width: int) -> tup
     x = torch.arange(width, device=corners.device, dtype=torch.float32)
     for top in range(0, height, ROWS):
         y = torch.arange(top, min(top + ROWS, height), device=corners.device, dtype=torch.float32)
-        touch = ((high >= top - 1) & (low <= top + ROWS) & (area > 1e-6)).nonzero()[:, 0]
+        touch = ((high >= top - 1) & (low <= top + ROWS) & (area.abs() > 1e-6)).nonzero()[:, 0]
         if len(touch) == 0:
             continue
         px = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)  # [rows, W, 2]

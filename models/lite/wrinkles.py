@@ -19,7 +19,7 @@ BROW_INNER = (107, 336, 66, 296)
 CORNERS = (61, 291)
 FULL_BROW, FULL_SMILE = 0.07, 0.09
 """Inter-ocular distances that brows and mouth corners move when a fold is at its deepest."""
-DEPTH = {"frown": 0.30, "forehead": 0.13, "smile": 0.14}
+DEPTH = {"frown": 0.30, "forehead": 0.13, "smile": 0.09}
 """Share of the light that the deepest fold takes."""
 WIDTH = 0.021
 """Standard deviation of a fold across, inter-ocular distances."""

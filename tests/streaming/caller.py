@@ -30,6 +30,12 @@ def beeps(position: int) -> np.ndarray:
     return (on * 12000 * np.sin(2 * np.pi * 440 * t)).astype(np.int16)
 
 
+async def request(method: str, url: str, **options) -> tuple[int, dict]:
+    """Status and JSON body of an HTTP request."""
+    async with aiohttp.ClientSession() as http, http.request(method, url, **options) as response:
+        return response.status, await response.json()
+
+
 class BeepTrack(MediaStreamTrack):
     """A microphone that hears beeps, and remembers when each began."""
 
@@ -72,6 +78,8 @@ class Heard(NamedTuple):
     at_s: float
     pts: int
     loudness: float
+    onset: int
+    """The first loud sample in it, 960 where there is none."""
 
 
 class TestCaller:
@@ -159,8 +167,11 @@ class TestCaller:
             while True:
                 frame = await track.recv()
                 now_s = asyncio.get_running_loop().time()
-                loudness = float(np.abs(frame.to_ndarray().astype(np.float32)).mean())
-                self.heard.append(Heard(now_s, frame.pts, loudness))
+                samples = frame.to_ndarray()[0, ::2].astype(np.float32)  # left of s16 stereo
+                is_loud = np.abs(samples) > 2000
+                onset = int(is_loud.argmax()) if is_loud.any() else PACKET
+                loudness = float(np.abs(samples).mean())
+                self.heard.append(Heard(now_s, frame.pts, loudness, onset))
         except MediaStreamError:
             return
 

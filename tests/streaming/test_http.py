@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from streaming.ice import candidates_of, gather_on, ice_server, without_mdns
-from tests.streaming.test_live import request
+from tests.streaming.caller import request
 
 TOKEN = "s3cret"
 PROTECTED = [

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from streaming import peer
-from tests.streaming.caller import BEEP_S, TestCaller
+from tests.streaming.caller import BEEP_S, TestCaller, request
 from tests.streaming.conftest import until
 from tests.streaming.meter import MeterEngine, MeterStream
 
@@ -51,11 +51,6 @@ def delays_ms(onsets_s: list[float], arrivals_s: list[float]) -> list[float]:
 
 def shown_indices(caller: TestCaller) -> list[int]:
     return [s.index for s in caller.seen if s.index is not None]
-
-
-async def request(method: str, url: str, **options) -> tuple[int, dict]:
-    async with aiohttp.ClientSession() as http, http.request(method, url, **options) as response:
-        return response.status, await response.json()
 
 
 async def test_a_caller_sees_every_step_with_its_own_sound_in_time(start_server, callers):

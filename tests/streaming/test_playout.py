@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from streaming.playout import MOST_PICTURES, MOST_SOUNDS, Outlet, Step, yuv420p
+from streaming.playout import MOST_PICTURES, MOST_SOUNDS, EncoderColours, Outlet, Step
 
 PICTURE = np.zeros((96, 64), np.uint8)
 
@@ -91,6 +91,7 @@ def test_colours_survive_the_conversion():
 
     picture = np.zeros((64, 64, 3), np.uint8)
     picture[:32] = (200, 60, 40)
-    back = VideoFrame.from_ndarray(yuv420p(picture), format="yuv420p").to_ndarray(format="rgb24")
+    planes = EncoderColours().convert(picture)
+    back = VideoFrame.from_ndarray(planes, format="yuv420p").to_ndarray(format="rgb24")
     error = np.abs(back.astype(int) - picture)
     assert error[:28].max() <= 3 and error[36:].max() <= 3  # away from the edge of the colours

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import torch
+
+from models.lite.portrait import INNER_LOWER, INNER_UPPER, LOWER_LID, UPPER_LID
+from models.talking_head import POSE_DIMS, Motion
+
+
+@pytest.fixture
+def pose():
+    return torch.zeros(1, POSE_DIMS)
+
+
+def wearing(lite, portrait, pose, **shapes):
+    """The motion in which the portrait wears expressions by name, both sides alike."""
+    weights = torch.zeros(len(lite.rig.shape_names))
+    for shape, weight in shapes.items():
+        for index, name in enumerate(lite.rig.shape_names):
+            if name in (shape, f"{shape}_L", f"{shape}_R"):
+                weights[index] = weight
+    dx = torch.einsum("e,eki->ki", weights, lite.rig.dx)
+    dj = torch.einsum("e,ekij->kij", weights, lite.rig.dj)
+    return Motion(portrait.x0 + dx, portrait.j0 + dj, pose)
+
+
+def mouth_box(portrait):
+    corners = portrait.source[[61, 291]]
+    (x0, y0), (x1, y1) = corners.min(0).astype(int), corners.max(0).astype(int)
+    return slice(y0 - 4, y1 + 30), slice(x0, x1)
+
+
+def test_the_smile_of_the_portrait_comes_off(lite_portrait, lite, demonstration_face):
+    own = lite_portrait.own
+    smiling = ((demonstration_face.landmarks[[61, 291, 0, 17], :2] - own.shift) / own.scale) @ (
+        own.rotation[:2, :2]
+    )
+    lift = smiling[:2, 1].mean() - smiling[2:, 1].mean()
+    rest = lite_portrait.neutral[[61, 291], 1].mean() - lite_portrait.neutral[[0, 17], 1].mean()
+    assert rest > lift + 0.03
+
+
+def test_the_resting_lips_touch(lite_portrait):
+    gap = lite_portrait.neutral[INNER_LOWER, 1] - lite_portrait.neutral[INNER_UPPER, 1]
+    assert np.abs(gap).max() < 1e-6
+
+
+def test_an_open_jaw_shows_the_inside_of_the_mouth(lite, lite_portrait, pose):
+    box = mouth_box(lite_portrait)
+    shut = lite.render(lite_portrait, wearing(lite, lite_portrait, pose))[box]
+    open_ = lite.render(lite_portrait, wearing(lite, lite_portrait, pose, jawOpen=0.4))[box]
+    assert (open_.sum(-1) < 90).mean() > (shut.sum(-1) < 90).mean() + 0.03
+
+
+def test_a_turned_head_leaves_the_background_still(lite, lite_portrait, pose, demonstration_face):
+    turned = pose.clone()
+    turned[0, :3] = torch.tensor([12.0, 5.0, 6.0])
+    still, moved = (
+        lite.render(lite_portrait, wearing(lite, lite_portrait, p)).astype(int) for p in (pose, turned)
+    )
+    changed = np.abs(still - moved).max(-1) > 12
+    far = np.zeros_like(changed)
+    far[:40, :40] = far[:40, -40:] = True
+    assert (demonstration_face.matte[far] == 0).all()
+    assert changed[far].mean() < 0.01
+    assert changed[100:160, 100:160].mean() > 0.2
+
+
+def test_no_pose_tears_the_picture(lite, lite_portrait, pose):
+    """Neighbouring pixels of the portrait stay neighbours: no hole shows the untouched canvas."""
+    magenta = lite_portrait._replace(background=np.full_like(lite_portrait.background, (255, 0, 255)))
+    opaque = magenta._replace(pixels=np.dstack([magenta.pixels[..., :3] // 2, magenta.pixels[..., 3] | 255]))
+    for yaw, roll in ((-20, 0), (20, 0), (0, 15), (15, -15)):
+        pose[0, 0], pose[0, 2] = yaw, roll
+        picture = lite.render(opaque, wearing(lite, opaque, pose, jawOpen=0.2))
+        assert not (picture == (255, 0, 255)).all(-1).any()
+
+
+@pytest.mark.parametrize("wide", [0.0, 0.8], ids=["calm", "wide-eyed"])
+def test_a_whole_blink_closes_the_eyes(lite, lite_portrait, pose, wide):
+    from models.lite.picture import talking_face
+
+    motion = wearing(lite, lite_portrait, pose, eyeWide=wide)
+    x, jacobian = lite.blink(motion.x, motion.jacobian, torch.ones(1))
+    face = talking_face(lite.rig, lite_portrait, x[0], jacobian[0])
+    gap = face[LOWER_LID, 1] - face[UPPER_LID, 1]
+    rest = lite_portrait.neutral[LOWER_LID, 1] - lite_portrait.neutral[UPPER_LID, 1]
+    assert gap.max() < 0.3 * rest.max()
