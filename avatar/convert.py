@@ -135,9 +135,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path} is refused: it holds more than weights ({reason})") from None
     except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"{path} is not a torch checkpoint: {str(error).splitlines()[0]}"
-        ) from None
+        reason = (str(error) or "it ends too early").splitlines()[0]
+        raise ValueError(f"{path} is not a torch checkpoint: {reason}") from None
     if not isinstance(checkpoint, dict):
         raise ValueError(f"{path} holds a {type(checkpoint).__name__}, not networks by name")
     return checkpoint

@@ -25,7 +25,7 @@ LONGEST_DELAY_S = 2.0
 LEAST_LIKENESS = 0.6
 LEAST_LOUDNESS = 60.0
 BLOCK = 8
-STILL_LEVELS = 1.0
+STILL_LEVELS = 1.2
 
 
 @dataclass
@@ -124,9 +124,10 @@ def block_means(luma: np.ndarray) -> np.ndarray:
 def is_frozen(previous: np.ndarray, current: np.ndarray) -> bool:
     """Whether two pictures, as `block_means`, are the same but for coding noise.
 
-    A codec that is given the same picture again changes block means by less than one level of 255.
+    VP8 at 0.5 to 1.5 Mbit/s, given the same face again, refines a few blocks; 99 of 100 change by
+    less than 1.1 levels of 255. A face that only breathes changes more than one in 100 by 1.4.
     """
-    return bool(np.abs(current - previous).max() < STILL_LEVELS)
+    return bool(np.percentile(np.abs(current - previous), 99) < STILL_LEVELS)
 
 
 def statistics(arrivals: Arrivals, offsets: Offsets, started: float) -> dict[str, Any]:

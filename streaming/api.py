@@ -46,12 +46,12 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def command(request: web.Request) -> web.Response:
-    """One control message."""
+    """One control message; the new settings, or the ping itself."""
     caller = _find(request)
     reply = await control.answer(caller.session, await read_json(request))
     if reply.get("ok") is False:
         raise Refusal(400, reply["error"])
-    return web.json_response(reply)
+    return web.json_response(reply.get("settings", reply))
 
 
 async def portrait(request: web.Request) -> web.Response:

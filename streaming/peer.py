@@ -29,6 +29,8 @@ from streaming.playout import Outlet
 VANISHED_S = 20.0
 """A peer from which nothing has come for so long has left."""
 WATCH_S = 1.0
+MOST_MEDIA = 16
+"""Media sections of an offer: each costs aiortc a receiver."""
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +94,8 @@ class Peer:
         Raises:
             ValueError: the offer cannot be read, or has nothing that this peer is for.
         """
+        if sdp.count("\nm=") > MOST_MEDIA:
+            raise ValueError(f"the offer has more than {MOST_MEDIA} media sections")
         sound, picture = self._add_transceivers(wants_sound=sink is not None)
         try:
             offer = RTCSessionDescription(without_mdns(sdp), "offer")

@@ -81,7 +81,8 @@ async def serve(
         site = web.TCPSite(runner, options.host, options.port, ssl_context=options.ssl)
         await site.start()
         host, port = runner.addresses[0][:2]
-        ready(f"{'https' if options.ssl else 'http'}://{host}:{port}")
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        ready(f"{'https' if options.ssl else 'http'}://{address}")
         await stop.wait()
     finally:
         await runner.cleanup()

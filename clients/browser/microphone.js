@@ -1,6 +1,7 @@
 // The microphone: which one, with or without echo cancellation, and how loud it is.
 
 const FLOOR_DB = -60;
+const EVERY_MS = 50;
 
 /** Why the microphone cannot be had, in one line for the user. */
 export function reasonOf(error) {
@@ -39,7 +40,7 @@ export async function listMicrophones(select, chosen) {
 /** A level meter of a stream's sound, drawn as a row of bars. */
 export class LevelMeter {
   #samples = new Float32Array(1024);
-  #frame = 0;
+  #timer = 0;
   #shown = 0;
 
   constructor(canvas, output) {
@@ -53,15 +54,11 @@ export class LevelMeter {
     this.stop();
     this.analyser = new AnalyserNode(source.context, { fftSize: 1024 });
     source.connect(this.analyser);
-    const loop = () => {
-      this.#frame = requestAnimationFrame(loop);
-      this.#measure();
-    };
-    loop();
+    this.#timer = setInterval(() => this.#measure(), EVERY_MS);
   }
 
   stop() {
-    cancelAnimationFrame(this.#frame);
+    clearInterval(this.#timer);
     this.analyser?.disconnect();
     this.analyser = null;
     this.output.textContent = "off";
@@ -73,7 +70,7 @@ export class LevelMeter {
     const power = this.#samples.reduce((sum, x) => sum + x * x, 0) / this.#samples.length;
     const db = 10 * Math.log10(power + 1e-9);
     const level = Math.min(1, Math.max(0, 1 - db / FLOOR_DB));
-    this.#shown = Math.max(level, this.#shown - 0.02);
+    this.#shown = Math.max(level, this.#shown - 0.05);
     this.output.textContent = db > FLOOR_DB ? `${db.toFixed(0)} dB` : "silence";
     this.#draw(this.#shown);
   }

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from models.eamm.audio_to_motion import MotionState
 from models.eamm.clip import cover_mouth, hold_still, mouth_noise
+from models.eamm.cuda_graph import GraphedDrive
 from models.eamm.device import place
 from models.eamm.one_euro import DISPLACEMENT_FILTER, POINT_FILTER, POSE_FILTER, FilterState
 from models.eamm.options import EammOptions
@@ -73,6 +74,8 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
             fomm, a2fd, load_emotion(folder, self.sizes), device
         )
         self.device = torch.device(device)
+        on_gpu = self.device.type == "cuda"
+        self._drive = GraphedDrive(self.fomm.generator) if on_gpu else self.fomm.generator.drive
         self._template = None if template is None else template.double().numpy()
         self._spread = self._spread_displacements()
 
@@ -151,7 +154,7 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
     def draw(self, portrait: EammPortrait, motion: Motion) -> Tensor:
         """The pictures of B motions of B portraits, [B, S, S, 3] uint8 RGB on the device."""
         driving = KeyPoints(motion.x, motion.jacobian)
-        return to_picture(self.fomm.generator.drive(portrait.source, driving), portrait.size)
+        return to_picture(self._drive(portrait.source, driving), portrait.size)
 
     def _pose(
         self, portrait: EammPortrait, turn: Tensor, state: FilterState

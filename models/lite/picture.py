@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from models.lite.mouth import CORNERS, draw_mouth
-from models.lite.portrait import INNER_LOWER, INNER_UPPER, LOWER_LID, UPPER_LID, LitePortrait
+from models.lite.portrait import (
+    INNER_LOWER,
+    INNER_UPPER,
+    LOWER_LID,
+    OPENINGS,
+    UPPER_LID,
+    LitePortrait,
+)
 from models.lite.pose import place, rotation_matrix
 from models.lite.rig import Rig, skin
 from models.lite.warp import warp as cpu_warp
@@ -41,8 +48,7 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
     pose = motion.pose[0].numpy()
     face = talking_face(rig, portrait, motion.x[0], motion.jacobian[0])
     target = place_vertices(portrait, face, pose)
-    source = portrait.source.copy()
-    source[: len(face)] = eye_source(portrait, face)
+    source = seen_through(portrait, face)
     moved = face[:, 1] - portrait.neutral[:, 1]
     brow, smile = moved[list(BROW_INNER)].mean(), -moved[list(SMILE_CORNERS)].mean()
     pixels = folded(portrait.pixels, portrait.wrinkles, float(brow), float(smile))
@@ -66,29 +72,29 @@ def talking_face(rig: Rig, portrait: LitePortrait, x: Tensor, jacobian: Tensor) 
 
 
 def place_vertices(portrait: LitePortrait, face: np.ndarray, pose: np.ndarray) -> np.ndarray:
-    """Where all vertices lie in the picture, [N, 2] float32 px: face, surroundings, mouth filling."""
+    """Where all vertices lie in the picture, [N, 2] float32 px: face, surroundings, openings."""
     outer = portrait.outer
     shared = (face - portrait.neutral)[outer.oval_index] * outer.oval_weight[..., None]
     around = place(outer.face + shared.sum(1), portrait.own, pose)
     still = portrait.source[len(face) : len(face) + len(around)]
     around = still + outer.follow[:, None] * (around - still)
     placed = place(face, portrait.own, pose)
-    filling = placed[np.concatenate([INNER_UPPER, INNER_LOWER])]
-    return np.concatenate([placed, around, filling]).astype(np.float32)
+    return np.concatenate([placed, around, placed[OPENINGS]]).astype(np.float32)
 
 
-def eye_source(portrait: LitePortrait, face: np.ndarray) -> np.ndarray:
-    """Source px of the face's vertices [468, 2]: a lid that closes uncovers no squeezed iris but slides over it.
+def seen_through(portrait: LitePortrait, face: np.ndarray) -> np.ndarray:
+    """Source px of all vertices [N, 2]: lids slide over the eye, they do not squeeze it.
 
-    A lid vertex that has moved into the open eye shows the eyeball that is there in the portrait; one
-    that has opened wider than in the portrait keeps its own pixel and stretches the eye a little.
+    Where a lid has moved into the open eye, the eye behind it is the one that is there in the portrait;
+    one that has opened wider than in the portrait stretches the eye a little.
     """
-    source = portrait.source[: len(face)].copy()
-    turned = portrait.own.rotation[:2, :2] * portrait.own.scale
-    for lids, closing in ((UPPER_LID, 1.0), (LOWER_LID, -1.0)):
+    source = portrait.source.copy()
+    down = portrait.own.rotation[:2, 1] * portrait.own.scale
+    eyes = len(source) - len(OPENINGS)
+    for lids, first, closing in ((UPPER_LID, 0, 1.0), (LOWER_LID, len(UPPER_LID), -1.0)):
         moved = face[lids, 1] - portrait.neutral[lids, 1]
         into_eye = np.where(closing * moved > 0, moved, 0)
-        source[lids] += into_eye[:, None] * turned[:, 1]
+        source[eyes + first : eyes + first + len(lids)] += into_eye[:, None] * down
     return source
 
 

@@ -30,6 +30,9 @@ OUTER_LOWER = np.array([61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291])
 LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 381, 382])
 """Lid contours of both eyes, corners left out; upper and lower correspond."""
 # fmt: on
+EYE_RIMS = np.concatenate([UPPER_LID, LOWER_LID, [33, 133, 362, 263]])
+OPENINGS = np.concatenate([EYE_RIMS, INNER_UPPER, INNER_LOWER])
+"""Vertices around eyes and mouth that exist twice: on the skin, and on what is seen through it."""
 OWN_PREFIXES = ("mouth", "jaw", "cheekSquint", "noseSneer")
 """Expressions that are taken off the portrait; brows and lids stay as the person carries them."""
 RESIDUAL_SMILE = (-0.2, 0.6)
@@ -41,8 +44,8 @@ CLOSING_REACH = 0.16
 
 
 class LitePortrait(NamedTuple):
-    """One encoded portrait; K key points, N mesh vertices: the face (468), its surroundings, the
-    inner contours of the lips once more.
+    """One encoded portrait; K key points, N mesh vertices: the face (468), its surroundings, and
+    OPENINGS once more.
 
     x0, j0: [1, K, 2] and [1, K, 2, 2] float32, neutral key points and jacobians, face frame.
     neutral: [468, 3] float32, the face at rest, face frame.
@@ -79,7 +82,7 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     outer = surround(landmarks, own, size)
     seen = np.concatenate([landmarks[:468, :2], _project(outer.face, own)])
     triangles = triangulate(seen, rig.triangles.numpy(), landmarks[:468, 2])
-    source, triangles = line_lips(seen, triangles)
+    source, triangles = line_openings(seen, triangles)
     points = rig.point_indices.numpy()
     return LitePortrait(
         x0=torch.from_numpy(neutral[points, :2].copy())[None],
@@ -96,29 +99,31 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     )
 
 
-def line_lips(source: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Keep teeth that show in the portrait out of its lips.
+def line_openings(source: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give what is seen through lids and lips vertices of its own, so that it need not move with them.
 
-    The inner edge of the lips is taken a little inside their red, and what fills the mouth is coloured
-    like that edge by vertices of its own: it is what is seen at the rim of the drawn mouth.
+    Behind the lids that is the eye as the portrait shows it. Between the lips it is coloured like the
+    lips' edge, as the rim of the drawn mouth; the edge itself is taken a little inside the red, so
+    that teeth which show in the portrait do not stick to it.
 
     Args:
         source: [N, 2] float32 px; triangles: [M, 3] int32.
 
     Returns:
-        [N + 22, 2] float32 px, the inner contours once more at the end, and triangles that use them.
+        [N + len(OPENINGS), 2] float32 px and triangles that use the new vertices.
     """
     out = source.copy()
     inner, outer = (np.concatenate(c) for c in ((INNER_UPPER, INNER_LOWER), (OUTER_UPPER, OUTER_LOWER)))
     opened = np.linalg.norm(source[14] - source[13]) / np.linalg.norm(source[308] - source[78])
     trim = np.interp(opened, (0.03, 0.15), LIP_TRIM)
     out[inner] += trim * (source[outer] - source[inner])
-    filling = out[inner] + LIP_TRIM[0] * (source[outer] - source[inner])
-    fills = np.isin(triangles, inner).all(1)
+    rim = out.copy()
+    rim[inner] += LIP_TRIM[0] * (source[outer] - source[inner])
     renamed = np.arange(len(source))
-    renamed[inner] = len(source) + np.arange(len(inner))
+    renamed[OPENINGS] = len(source) + np.arange(len(OPENINGS))
+    fills = np.any([np.isin(triangles, rims).all(1) for rims in (inner, EYE_RIMS)], axis=0)
     relabelled = np.where(fills[:, None], renamed[triangles], triangles)
-    return np.concatenate([out, filling]), relabelled.astype(np.int32)
+    return np.concatenate([out, rim[OPENINGS]]), relabelled.astype(np.int32)
 
 
 def own_expression(rig: Rig, scores: np.ndarray, tracked: np.ndarray) -> np.ndarray:

@@ -53,7 +53,12 @@ def test_parameter_counts_are_the_published_ones(networks):
 def test_the_discriminators_are_the_published_ones():
     assert parameters(Discriminator()) == 2_758_849
     adversarial = Discriminator(spectral=False, n_points=10)
-    assert list(adversarial.state_dict()["discs.1.down_blocks.0.conv.weight"].shape) == [64, 13, 4, 4]
+    assert list(adversarial.state_dict()["discs.1.down_blocks.0.conv.weight"].shape) == [
+        64,
+        13,
+        4,
+        4,
+    ]
     maps, scores = adversarial(torch.rand(1, 3, 256, 256), torch.zeros(1, 10, 2))
     assert len(maps) == 4
     assert scores.shape == (1, 1, 26, 26)
@@ -61,7 +66,7 @@ def test_the_discriminators_are_the_published_ones():
 
 @pytest.mark.parametrize(
     "kind, digest",
-    [(0, "9e"), (1, ""), (2, "")],
+    [(0, "f99c2a7fa29ab293"), (1, "51f3ee374a7cf505"), (2, "3e04e6f9906e09c4")],
     ids=["fomm", "a2fd", "emotion"],
 )
 def test_names_and_shapes_have_not_changed(networks, kind, digest):
@@ -101,8 +106,14 @@ def test_the_classifier_is_the_published_one():
 
 
 @torch.inference_mode()
-def test_multiply_accumulates_are_those_of_the_specification(networks):
-    (detector, generator), (audio, heads), (extractor, predictor) = networks
+def test_multiply_accumulates_are_those_of_the_specification():
+    with torch.device("meta"):  # shapes without numbers are enough to count
+        check_macs()
+
+
+def check_macs():
+    detector, generator = build_fomm(SIZES, EammOptions())
+    (audio, heads), (extractor, predictor) = build_a2fd(SIZES), build_emotion(SIZES)
     image = torch.rand(1, 3, 256, 256)
     points = detector(image)
     source, identity = generator.encode(image, points), audio.encode_identity(image)

@@ -34,7 +34,9 @@ def test_the_fit_finds_a_known_pose(angles):
 
 def test_a_pose_of_zeros_leaves_the_face_where_it_was():
     mesh = load_rig().mesh.numpy()
-    landmarks = (110 * mesh @ rotation_matrix(10, 5, -8).T + np.array([200, 210, 0])).astype(np.float32)
+    landmarks = (110 * mesh @ rotation_matrix(10, 5, -8).T + np.array([200, 210, 0])).astype(
+        np.float32
+    )
     own = fit_pose(landmarks, mesh)
     face = to_face_frame(landmarks, own)
     assert np.allclose(place(face, own, np.zeros(9)), landmarks[:, :2], atol=0.6)

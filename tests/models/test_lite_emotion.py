@@ -48,7 +48,10 @@ def test_a_smile_may_open_lips_that_are_open(lite):
 def test_the_middle_of_a_blend_is_the_middle_of_the_faces(lite):
     with torch.no_grad():
         a, b = feature(lite, "happy"), feature(lite, "sad")
-        between = [lite.predictor((1 - t) * a + t * b, *talking(lite, 0.1))[0] for t in torch.linspace(0, 1, 21)]
+        between = [
+            lite.predictor((1 - t) * a + t * b, *talking(lite, 0.1))[0]
+            for t in torch.linspace(0, 1, 21)
+        ]
     steps = torch.stack([(q - p).abs().max() for p, q in zip(between, between[1:], strict=False)])
     assert steps.max() < 2 * steps.mean()
 

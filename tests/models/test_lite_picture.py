@@ -55,7 +55,8 @@ def test_a_turned_head_leaves_the_background_still(lite, lite_portrait, pose, de
     turned = pose.clone()
     turned[0, :3] = torch.tensor([12.0, 5.0, 6.0])
     still, moved = (
-        lite.render(lite_portrait, wearing(lite, lite_portrait, p)).astype(int) for p in (pose, turned)
+        lite.render(lite_portrait, wearing(lite, lite_portrait, p)).astype(int)
+        for p in (pose, turned)
     )
     changed = np.abs(still - moved).max(-1) > 12
     far = np.zeros_like(changed)
@@ -67,8 +68,12 @@ def test_a_turned_head_leaves_the_background_still(lite, lite_portrait, pose, de
 
 def test_no_pose_tears_the_picture(lite, lite_portrait, pose):
     """Neighbouring pixels of the portrait stay neighbours: no hole shows the untouched canvas."""
-    magenta = lite_portrait._replace(background=np.full_like(lite_portrait.background, (255, 0, 255)))
-    opaque = magenta._replace(pixels=np.dstack([magenta.pixels[..., :3] // 2, magenta.pixels[..., 3] | 255]))
+    magenta = lite_portrait._replace(
+        background=np.full_like(lite_portrait.background, (255, 0, 255))
+    )
+    opaque = magenta._replace(
+        pixels=np.dstack([magenta.pixels[..., :3] // 2, magenta.pixels[..., 3] | 255])
+    )
     for yaw, roll in ((-20, 0), (20, 0), (0, 15), (15, -15)):
         pose[0, 0], pose[0, 2] = yaw, roll
         picture = lite.render(opaque, wearing(lite, opaque, pose, jawOpen=0.2))

@@ -1,0 +1,121 @@
+"""What caching the portrait's encoding is worth, and where a picture's time goes, at full size.
+
+    python benchmarks/eamm.py --rounds 8 --threads 2
+
+Weights are random: they do not change the time. Both ways of drawing a picture alternate, so that
+a busy machine slows both; figures are medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+
+def get_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Time model eamm by stage.")
+    parser.add_argument("--rounds", type=int, default=8, help="samples of each figure")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--require", type=float, help="exit 1 below this ratio")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = get_parser().parse_args(argv)
+    import torch
+
+    torch.set_num_threads(args.threads)
+    with torch.inference_mode():
+        stages = build_stages(args.device)
+        times = time_stages(stages, args.rounds, args.device)
+    result = {**times, "ratio": times["full forward"] / times["cached step"]}
+    result["pictures_per_second"] = 1000 / times["cached step"]
+    if args.json:
+        print(json.dumps({name: round(value, 2) for name, value in result.items()}))
+    else:
+        show(result)
+    return int(args.require is not None and result["ratio"] < args.require)
+
+
+def build_stages(device: str) -> dict[str, Callable[[], object]]:
+    """What is timed, by name: the parts of a cached step, and the two ways of drawing a picture."""
+    import torch
+
+    from models.eamm.device import place, resting_points
+    from models.eamm.options import EammOptions
+    from models.eamm.sizes import EammSizes
+    from models.eamm.weights import build_a2fd, build_emotion, build_fomm
+
+    sizes, options = EammSizes(), EammOptions()
+    networks = build_fomm(sizes, options), build_a2fd(sizes, 1.6), build_emotion(sizes)
+    for network in (n for group in networks for n in group):
+        network.eval()
+    fomm, a2fd, emotion = place(*networks, device)
+    audio, generator = a2fd.audio_feature, fomm.generator
+    there = torch.device(device)
+    image = torch.rand(1, 3, 256, 256, device=there)
+    points = resting_points(10, there)
+    sound, pose = torch.rand(1, 28, 12, device=there), torch.zeros(1, 6, device=there)
+    feature = torch.rand(1, sizes.emotion_dims, device=there)
+    shown = image.to(generator.final.weight.dtype)
+    source, identity = generator.encode(shown, points), audio.encode_identity(image)
+    flow, occlusion = generator.dense_motion_network(source.motion, points)
+
+    def motion() -> None:
+        face_map, _ = audio.step(sound, pose, identity, audio.init_state())
+        emotion.predictor(feature, a2fd.kp_detector_a(face_map))
+
+    def cached_step() -> None:
+        motion()
+        generator.drive(source, points)
+
+    return {
+        "portrait: E_k": lambda: fomm.kp_detector(image),
+        "portrait: encode source": lambda: generator.encode(shown, points),
+        "portrait: identity": lambda: audio.encode_identity(image),
+        "emotion picture: E_e": lambda: emotion.extractor(image),
+        "step: sound to key points": motion,
+        "step: dense motion": lambda: generator.dense_motion_network(source.motion, points),
+        "step: warp and decode": lambda: generator.decode(source.features, flow, occlusion),
+        "cached step": cached_step,
+        "full forward": lambda: generator(shown, points, points),
+    }
+
+
+def time_stages(
+    stages: dict[str, Callable[[], object]], rounds: int, device: str
+) -> dict[str, float]:
+    """Median time of every stage in ms; the stages take turns."""
+    for run in stages.values():
+        run()
+    samples: dict[str, list[float]] = {name: [] for name in stages}
+    for _ in range(rounds):
+        for name, run in stages.items():
+            samples[name].append(_time(run, device))
+    return {name: statistics.median(times) for name, times in samples.items()}
+
+
+def _time(run: Callable[[], object], device: str) -> float:
+    import torch
+
+    start = time.perf_counter()
+    run()
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize()
+    return 1000 * (time.perf_counter() - start)
+
+
+def show(result: dict[str, float]) -> None:
+    for name, value in result.items():
+        unit = "" if name in ("ratio", "pictures_per_second") else " ms"
+        print(f"{name:28s} {value:8.2f}{unit}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
