@@ -107,10 +107,9 @@ async def run_call(args: argparse.Namespace, sound: SentSound, seconds: float) -
             await call.control({"type": "emotion", "name": args.emotion})
         reason = await _wait(call, listener, interrupted, seconds)
     finally:
-        server_stats = call.server_stats
-        await call.close()
         await listener.finish()
-    figures = figures_of(listener, microphone, offered) | {"server": server_stats}
+        await call.close()
+    figures = figures_of(listener, microphone, offered) | {"server": call.server_stats}
     await asyncio.to_thread(Path(args.stats).write_text, json.dumps(figures, indent=2) + "\n")
     return _report(figures, reason, listener.failure)
 

@@ -7,8 +7,9 @@ from typing import Any
 from aiohttp import web
 
 from streaming import control
-from streaming.callers import Caller, FullError
-from streaming.http_errors import MOST_PORTRAIT, Refusal, read_body, read_json
+from streaming.caller import Caller
+from streaming.callers import FullError
+from streaming.refusal import MOST_PORTRAIT, Refusal, read_body, read_json
 from streaming.signalling import CALLERS
 
 

@@ -1,79 +1,28 @@
-"""All callers and viewers of one server: who may come, who is there, who has left."""
+"""All callers of one server: who may come, who is there, who has left."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from aiortc import RTCDataChannel, RTCIceServer
+from aiortc import RTCIceServer
 
-from streaming.control import LABEL, ControlChannel
+from streaming.caller import MOST_VIEWERS, Caller
 from streaming.face import FaceEngine
 from streaming.metrics import Metrics
 from streaming.peer import Peer
 from streaming.playout import Outlet
 from streaming.session import Session
 
-MOST_VIEWERS = 16
-"""Viewers of one caller: each costs an encoder."""
 MOST_PORTRAITS = 4
 """Uploads that may wait for their encoding."""
 
 
 class FullError(Exception):
     """There is no room for another caller, viewer or upload."""
-
-
-class Caller:
-    """A session, its viewers and the tasks that keep them alive."""
-
-    def __init__(self, session: Session, is_published: bool) -> None:
-        """Start the session.
-
-        Args:
-            session: of this caller.
-            is_published: whether the face may be watched (WHIP).
-        """
-        self.session, self.is_published = session, is_published
-        self.viewers: dict[str, Peer] = {}
-        self._jobs: set[asyncio.Task[None]] = set()
-        session.peer.connection.on("datachannel", self._on_channel)
-        self.run = asyncio.create_task(session.run(), name=f"session {session.name}")
-
-    async def leave(self) -> None:
-        """End the session and its viewers."""
-        self.session.peer.left.set()
-        await asyncio.gather(self.run, return_exceptions=True)
-        for job in (jobs := list(self._jobs)):
-            job.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
-
-    def add_viewer(self, name: str, peer: Peer, outlet: Outlet, metrics: Metrics) -> None:
-        """Show the face to a viewer, from the next step on."""
-        self.viewers[name] = peer
-        self.session.outlets.append(outlet)
-        self._own(self._view(name, peer, outlet, metrics))
-
-    async def _view(self, name: str, peer: Peer, outlet: Outlet, metrics: Metrics) -> None:
-        with metrics.viewers.track_inprogress():
-            try:
-                await peer.watch()
-            finally:
-                del self.viewers[name]
-                self.session.outlets.remove(outlet)
-                await peer.aclose()
-
-    def _on_channel(self, channel: RTCDataChannel) -> None:
-        if channel.label == LABEL and len(self._jobs) < MOST_VIEWERS:
-            self._own(ControlChannel(self.session, channel).run())
-
-    def _own(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        job = asyncio.create_task(coroutine)
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
 
 
 class Callers:
@@ -158,6 +107,8 @@ class Callers:
         peer = Peer(self._ice_servers, outlet)
         try:
             answer = await peer.answer(sdp, None)
+            if caller.run.done():
+                raise ValueError("the session has ended")
         except BaseException:
             await peer.aclose()
             raise

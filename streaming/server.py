@@ -12,12 +12,13 @@ from aiohttp import web
 from aiortc import RTCIceServer
 
 from streaming import api, signalling
+from streaming.access import authorised
 from streaming.callers import Callers
 from streaming.face import FaceEngine
-from streaming.http_errors import authorised, errors_as_json
 from streaming.ice import gather_on
 from streaming.ingest import warm_up
 from streaming.peer import set_vp8_bitrate
+from streaming.refusal import errors_as_json
 
 BITS_PER_PIXEL = 6
 """Start of VP8 in bits a second and pixel: 1.5 Mb/s at 512 px."""

@@ -6,9 +6,10 @@ import hashlib
 
 from aiohttp import web
 
-from streaming.callers import Caller, Callers, FullError
-from streaming.http_errors import MOST_JSON, Refusal, read_body, read_json
+from streaming.caller import Caller
+from streaming.callers import Callers, FullError
 from streaming.peer import Peer
+from streaming.refusal import MOST_JSON, Refusal, read_body, read_json
 
 CALLERS = web.AppKey("callers", Callers)
 SDP, FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"

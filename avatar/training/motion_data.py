@@ -15,7 +15,7 @@ import numpy as np
 from avatar.evaluation.lips import mouth_measures as tracked_measures
 from avatar.training.channel import Channel
 from avatar.training.corpus import load_utterances
-from avatar.training.mouth_shapes import Range, gap_per_shape, shape_weights
+from avatar.training.mouth_shapes import Range, shape_weights
 from avatar.training.recordings import TrackedClip, recorded_speakers, tracked_clips
 from avatar.training.takes import (
     FRAMES,
@@ -106,13 +106,12 @@ def _babble(utterances: list[Utterance]) -> np.ndarray:
 
 def speech_examples(files: list[Path], rig: Rig, timing: Timing, span: Range) -> Examples:
     """Examples of takes whose targets come from their phonemes."""
-    gaps = gap_per_shape(rig)
     rows, weights = [], []
     for path in files:
         takes: Takes = load_takes(path)
         rows.append(takes.rows)
         for phones in takes.phones:
-            weights.append(shape_weights(mouth_measures(phones, FRAMES, timing), gaps, span))
+            weights.append(shape_weights(mouth_measures(phones, FRAMES, timing), rig, span))
     return Examples(np.concatenate(rows), np.stack(weights))
 
 
@@ -143,7 +142,7 @@ def _clip_targets(clip: TrackedClip, rig: Rig, span: Range) -> tuple[np.ndarray,
     aperture, width, jaw = tracked_measures(clip.landmarks).T
     gap = (aperture - np.percentile(aperture, 3)).clip(0) / span.gap
     open_jaw = (jaw - np.percentile(jaw, 10)).clip(0) / (0.305 * span.jaw)
-    spread = (width - np.median(width)) / 0.075
+    spread = (width - np.median(width)) / span.width
     still = np.zeros_like(gap)
-    measures = np.stack([gap, open_jaw.clip(0, 1.2), spread.clip(-1, 1), still, still], axis=1)
-    return clip.samples, shape_weights(measures, gap_per_shape(rig), span)
+    measures = np.stack([gap, open_jaw.clip(0, 1.2), spread.clip(-1.3, 1), still, still], axis=1)
+    return clip.samples, shape_weights(measures, rig, span)

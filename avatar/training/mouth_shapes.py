@@ -1,7 +1,7 @@
-"""Five measures of the mouth to weights of the rig's expressions, so that the lip gap is met exactly.
+"""Five measures of the mouth to weights of the rig's expressions, so that gap and width come out as asked.
 
-The weights of a shape that the jaw, the corners and the protrusion leave over are solved for: a gap too
-small opens by raising and lowering the lips, a gap too large closes by `mouthClose`.
+Jaw, protrusion and tuck are weights of their own expression. What they leave of the width is met by pucker
+or by stretch and smile, what is then left of the gap by parting the lips or by `mouthClose`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ UPPER_LIP, LOWER_LIP, CORNERS = 13, 14, (61, 291)
 class Range:
     """What a measure of 1 means.
 
-    gap: inter-ocular distances between the inner lips.
-    jaw, spread, pucker, funnel: weights of the expressions.
+    gap, width: inter-ocular distances between the inner lips, and of the corners beyond their rest.
+    jaw, funnel, tuck: weights of the expressions.
     """
 
-    gap: float = 0.24
-    jaw: float = 0.45
-    spread: float = 0.5
-    pucker: float = 0.7
-    funnel: float = 0.35
+    gap: float = 0.227
+    width: float = 0.047
+    jaw: float = 0.55
+    funnel: float = 0.25
+    tuck: float = 0.5
 
 
 def gap_per_shape(rig: Rig) -> np.ndarray:
@@ -46,31 +46,34 @@ def width_per_shape(rig: Rig) -> np.ndarray:
     return (dx[:, right, 0] - dx[:, left, 0]).numpy()
 
 
-def shape_weights(measures: np.ndarray, gaps: np.ndarray, span: Range | None = None) -> np.ndarray:
-    """Weights of SPEECH_SHAPES that show the measures.
+def shape_weights(measures: np.ndarray, rig: Rig, span: Range | None = None) -> np.ndarray:
+    """Weights of SPEECH_SHAPES that show the measures; gap and width are met exactly where no weight is negative.
 
     Args:
         measures: [T, 5] float32, `visemes.MEASURES`.
-        gaps: from `gap_per_shape`.
+        rig: whose expressions they are.
         span: what a measure of 1 means.
 
     Returns:
-        [T, N] float32.
+        [T, N] float32, 0 or more.
     """
     span = span or Range()
     gap, jaw, spread, funnel, tuck = measures.T
-    opening = dict(zip(SPEECH_SHAPES, gaps, strict=True))
+    opens = dict(zip(SPEECH_SHAPES, gap_per_shape(rig), strict=True))
+    widens = dict(zip(SPEECH_SHAPES, width_per_shape(rig), strict=True))
     weights = {name: np.zeros(len(measures), np.float32) for name in SPEECH_SHAPES}
     weights["jaw"] = jaw * span.jaw
-    weights["stretch"] = np.maximum(spread, 0) * span.spread * 0.6
-    weights["smile"] = np.maximum(spread, 0) * span.spread * 0.4
-    weights["pucker"] = np.maximum(-spread, 0) * span.pucker
     weights["funnel"] = funnel * span.funnel
-    weights["roll lower"] = tuck * 0.5
-    weights["upper lip"] = tuck * 0.25
-    rest = gap * span.gap - sum(weights[name] * opening[name] for name in SPEECH_SHAPES)
-    apart = np.maximum(rest, 0) / (opening["lower lip"] + 0.5 * opening["upper lip"])
-    weights["lower lip"] = apart
-    weights["upper lip"] = weights["upper lip"] + 0.5 * apart
-    weights["close"] = np.minimum(rest, 0) / opening["close"]
+    weights["roll lower"] = tuck * span.tuck
+    weights["upper lip"] = tuck * span.tuck / 2
+    rest = spread * span.width - sum(weights[name] * widens[name] for name in SPEECH_SHAPES)
+    weights["pucker"] = np.minimum(rest, 0) / widens["pucker"]
+    weights["stretch"] = weights["smile"] = np.maximum(rest, 0) / (
+        widens["stretch"] + widens["smile"]
+    )
+    rest = gap * span.gap - sum(weights[name] * opens[name] for name in SPEECH_SHAPES)
+    raised = np.maximum(rest, 0) / (opens["lower lip"] + 0.5 * opens["upper lip"])
+    weights["lower lip"] = raised
+    weights["upper lip"] = weights["upper lip"] + 0.5 * raised
+    weights["close"] = np.minimum(rest, 0) / opens["close"]
     return np.stack([weights[name] for name in SPEECH_SHAPES], axis=1).astype(np.float32)

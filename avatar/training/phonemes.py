@@ -76,8 +76,8 @@ def _plain(symbol: str) -> tuple[str, ...]:
     return _COMPOUNDS.get(bare, (bare,)) if bare else ()
 
 
-def with_silence(phones: list[Phone], duration: float, shortest: float = 0.06) -> list[Phone]:
-    """The phones with every gap of at least `shortest` seconds, ends included, marked as silence."""
+def with_silence(phones: list[Phone], duration: float, shortest: float = 0.2) -> list[Phone]:
+    """The phones with every gap of at least `shortest` seconds marked as silence; lips do not rest in shorter ones."""
     out: list[Phone] = []
     clock = 0.0
     for phone in [*phones, Phone(SILENCE, duration, duration)]:

@@ -16,7 +16,7 @@ import numpy as np
 from avatar.training.phonemes import SILENCE, Phone
 
 MEASURES = ("gap", "jaw", "spread", "funnel", "tuck")
-"""Inner lip gap and jaw drop (0 closed .. 1 open vowel), corners (-1 rounded .. 1 spread), protrusion
+"""Inner lip gap and jaw drop (0 closed .. 1 open vowel), mouth width (-1 rounded .. 1 spread), protrusion
 of both lips (0 .. 1), lower lip under the upper teeth (0 .. 1)."""
 
 
@@ -44,8 +44,8 @@ class Timing:
     reach: factor on every viseme's reach.
     """
 
-    lead: float = 0.01
-    core: float = 0.7
+    lead: float = 0.0
+    core: float = 0.68
     reach: float = 1.0
 
 
@@ -55,31 +55,31 @@ def _group(symbols: str, viseme: Viseme) -> dict[str, Viseme]:
 
 
 VISEMES: dict[str, Viseme] = {
-    **_group("ɑ a ɒ ɐ", Viseme((1.0, 1.0, 0.0, 0.0, 0.0))),
-    **_group("æ", Viseme((0.95, 0.9, 0.3, 0.0, 0.0))),
-    **_group("ʌ ɜ", Viseme((0.7, 0.6, 0.0, 0.0, 0.0))),
-    **_group("ə ɘ ɨ", Viseme((0.45, 0.35, 0.0, 0.0, 0.0), opening=0.6, shape=0.4)),
-    **_group("ɛ e", Viseme((0.65, 0.5, 0.3, 0.0, 0.0))),
-    **_group("ɪ ɯ", Viseme((0.45, 0.25, 0.3, 0.0, 0.0))),
-    **_group("i", Viseme((0.35, 0.15, 0.6, 0.0, 0.0))),
-    **_group("ɔ", Viseme((0.75, 0.75, -0.5, 0.2, 0.0))),
-    **_group("o ɤ", Viseme((0.55, 0.5, -0.7, 0.3, 0.0))),
-    **_group("ʊ ʉ ø œ ʏ", Viseme((0.35, 0.3, -0.6, 0.3, 0.0))),
-    **_group("u y", Viseme((0.25, 0.2, -0.9, 0.4, 0.0))),
-    **_group("ɝ ɚ", Viseme((0.4, 0.3, -0.3, 0.2, 0.0))),
-    **_group("p b m", Viseme((0.0, 0.05, 0.0, 0.0, 0.0), opening=6.0, shape=0.2, reach=0.03)),
-    **_group("f v ɱ ʋ", Viseme((0.05, 0.1, 0.1, 0.0, 1.0), opening=4.0, shape=0.4, reach=0.03)),
-    **_group("w ɥ β ɸ", Viseme((0.15, 0.15, -1.0, 0.4, 0.0), opening=1.5, shape=1.5)),
-    **_group("ɹ r ɻ ʁ ʀ", Viseme((0.3, 0.25, -0.4, 0.3, 0.0), opening=0.8)),
-    **_group("ʃ ʒ t͡ʃ d͡ʒ ɕ ʑ ʂ ʐ", Viseme((0.35, 0.1, -0.5, 0.6, 0.0))),
-    **_group("s z", Viseme((0.3, 0.05, 0.3, 0.0, 0.0), shape=0.3)),
-    **_group("t d n ɾ ʈ ɖ ɳ ɲ", Viseme((0.3, 0.2, 0.1, 0.0, 0.0), opening=0.6, shape=0.2)),
-    **_group("l ɫ ɭ ʎ", Viseme((0.4, 0.3, 0.1, 0.0, 0.0), opening=0.6, shape=0.2)),
-    **_group("θ ð", Viseme((0.35, 0.2, 0.1, 0.0, 0.0), opening=0.8, shape=0.3)),
-    **_group("k ɡ ŋ x ɣ χ ɴ c ɟ", Viseme((0.4, 0.3, 0.0, 0.0, 0.0), opening=0.4, shape=0.15)),
-    **_group("h ɦ ʔ ħ", Viseme((0.4, 0.3, 0.0, 0.0, 0.0), opening=0.15, shape=0.1)),
-    **_group("j ʝ ç", Viseme((0.3, 0.15, 0.4, 0.0, 0.0), opening=0.7, shape=0.5)),
-    SILENCE: Viseme((0.0, 0.0, 0.0, 0.0, 0.0), opening=0.6, shape=0.3, reach=0.06),
+    **_group("ɑ a ɒ ɐ", Viseme((0.98, 0.99, 0.0, 0.0, 0.0), 0.95, 0.9, 0.042)),
+    **_group("æ", Viseme((0.95, 0.9, 0.3, 0.0, 0.0), 1.0, 1.0, 0.045)),
+    **_group("ʌ ɜ", Viseme((0.7, 0.6, 0.0, 0.0, 0.0), 1.0, 1.0, 0.045)),
+    **_group("ə ɘ ɨ", Viseme((0.36, 0.25, 0.0, 0.0, 0.0), 0.65, 0.4, 0.049)),
+    **_group("ɛ e", Viseme((0.68, 0.54, 0.34, 0.0, 0.0), 1.0, 0.9, 0.03)),
+    **_group("ɪ ɯ", Viseme((0.5, 0.35, 0.35, 0.0, 0.0), 1.15, 0.9, 0.038)),
+    **_group("i", Viseme((0.39, 0.21, 0.49, 0.0, 0.0), 1.05, 0.7, 0.034)),
+    **_group("ɔ", Viseme((0.75, 0.72, -0.5, 0.2, 0.0), 0.85, 1.0, 0.046)),
+    **_group("o ɤ", Viseme((0.55, 0.47, -0.61, 0.3, 0.0), 0.9, 0.85, 0.036)),
+    **_group("ʊ ʉ ø œ ʏ", Viseme((0.36, 0.34, -0.46, 0.3, 0.0), 0.95, 1.0, 0.048)),
+    **_group("u y", Viseme((0.18, 0.19, -0.88, 0.4, 0.0), 1.15, 1.0, 0.053)),
+    **_group("ɝ ɚ", Viseme((0.4, 0.3, -0.3, 0.2, 0.0), 1.0, 1.0, 0.045)),
+    **_group("p b m", Viseme((-0.06, 0.11, -0.09, 0.0, 0.0), 5.2, 0.22, 0.027)),
+    **_group("f v ɱ ʋ", Viseme((0.02, 0.02, 0.11, 0.0, 1.0), 4.3, 0.4, 0.032)),
+    **_group("w ɥ β ɸ", Viseme((0.06, 0.2, -1.09, 0.4, 0.0), 1.7, 2.1, 0.07)),
+    **_group("ɹ r ɻ ʁ ʀ", Viseme((0.18, 0.12, -0.44, 0.3, 0.0), 1.0, 1.15, 0.054)),
+    **_group("ʃ ʒ t͡ʃ d͡ʒ ɕ ʑ ʂ ʐ", Viseme((0.36, 0.09, -0.52, 0.6, 0.0), 1.0, 1.05, 0.045)),
+    **_group("s z", Viseme((0.32, 0.06, 0.34, 0.0, 0.0), 1.1, 0.3, 0.049)),
+    **_group("t d n ɾ ʈ ɖ ɳ ɲ", Viseme((0.28, 0.13, 0.15, 0.0, 0.0), 0.55, 0.25, 0.046)),
+    **_group("l ɫ ɭ ʎ", Viseme((0.46, 0.32, -0.03, 0.0, 0.0), 0.8, 0.22, 0.065)),
+    **_group("θ ð", Viseme((0.36, 0.21, 0.1, 0.0, 0.0), 0.8, 0.3, 0.045)),
+    **_group("k ɡ ŋ x ɣ χ ɴ c ɟ", Viseme((0.4, 0.3, 0.0, 0.0, 0.0), 0.4, 0.15, 0.045)),
+    **_group("h ɦ ʔ ħ", Viseme((0.38, 0.3, 0.0, 0.0, 0.0), 0.15, 0.1, 0.045)),
+    **_group("j ʝ ç", Viseme((0.3, 0.15, 0.4, 0.0, 0.0), 0.7, 0.5, 0.045)),
+    SILENCE: Viseme((0.0, 0.0, 0.0, 0.0, 0.0), 0.25, 0.3, 0.066),
 }
 
 

@@ -89,7 +89,7 @@ session.addEventListener("open", async ({ detail: call }) => {
   if (settings.pose) call.control({ type: "pose", source: settings.pose });
   if (muted) call.control({ type: "mute", value: true });
   sendEmotion();
-  if (portrait) usePortrait(portrait);
+  if (portrait) sendPortrait(portrait).then((taken) => taken || showPortrait(null));
   const roundTrip = new VoiceRoundTrip();
   figures = new Figures(call, video, roundTrip);
   ticker = setInterval(read, 1000);
@@ -236,27 +236,33 @@ function toggleRecording() {
   $("recording").hidden = false;
 }
 
+/** Show a new portrait: at once where no call is, else when the server has taken it. */
 async function usePortrait(file) {
-  portrait = file;
-  URL.revokeObjectURL($("poster").src);
-  $("poster").src = URL.createObjectURL(file);
-  $("poster").hidden = false;
-  $("welcome").classList.add("has-poster");
-  if (!session.call?.session) return;
+  if (session.state !== "live" || (await sendPortrait(file))) showPortrait(file);
+}
+
+/** Whether the running call has taken the portrait. */
+async function sendPortrait(file) {
+  const label = $("portrait-label").querySelector("span");
+  label.textContent = "Loading…";
   try {
     await session.call.setPortrait(file);
-    notice(null);
+    return true;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    forgetPortrait();
     notice(error.message);
+    return false;
+  } finally {
+    label.textContent = "Portrait";
   }
 }
 
-function forgetPortrait() {
-  portrait = null;
-  $("poster").hidden = true;
-  $("welcome").classList.remove("has-poster");
+function showPortrait(file) {
+  portrait = file;
+  URL.revokeObjectURL($("poster").src);
+  if (file) $("poster").src = URL.createObjectURL(file);
+  $("poster").hidden = !file;
+  $("welcome").classList.toggle("has-poster", Boolean(file));
 }
 
 $("mute").addEventListener("click", () => setMuted(!muted));
@@ -287,6 +293,7 @@ navigator.mediaDevices?.addEventListener("devicechange", () => listMicrophones($
 try {
   const about = await request("GET", "api/v1/avatar");
   pad.setNames(about.emotions ?? []);
+  if (about.notices?.length) notice(about.notices.join(" "));
   offerPoses(about.poses ?? ["idle", "none"], about.settings?.pose ?? "idle");
 } catch (error) {
   notice(error.message);

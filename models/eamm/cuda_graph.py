@@ -36,6 +36,7 @@ class GraphedDrive:
         self._captures: dict[int, Capture] = {}
         self._turn = threading.Lock()
 
+    @torch.inference_mode()
     def __call__(self, source: Source, driving: KeyPoints) -> Tensor:
         """As `Generator.drive`."""
         batch = len(driving.value)

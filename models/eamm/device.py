@@ -27,7 +27,7 @@ def place(fomm: Fomm, a2fd: A2fd, emotion: Emotion, device: str) -> tuple[Fomm, 
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device {device!r}: {str(error).splitlines()[0]}") from None
     for network in (*fomm, *a2fd, *emotion):
-        network.to(device)
+        network.to(device).requires_grad_(False)
     if torch.device(device).type == "cuda":
         convert_conv2d_weight_memory_format(fomm.generator.half(), torch.channels_last)
     a2fd.audio_feature.lstm.flatten_parameters()

@@ -138,7 +138,7 @@ def draw_mouth(
         for x in range(max(0, int(origin[0] - reach_x)), min(width, int(origin[0] + reach_x) + 1)):
             dx, dy = x - origin[0], y - origin[1]
             a, b = dx * axis[0] + dy * axis[1], dy * axis[0] - dx * axis[1]
-            top, bottom = _height_at(above, a), _height_at(below, a)
+            top, bottom = across_at(above, a), across_at(below, a)
             cover = min(min(b - top, bottom - b) * np.float32(0.8) + np.float32(0.3), np.float32(1))
             if cover <= 0 or bottom - top < 0.3:
                 continue
@@ -154,7 +154,7 @@ def draw_mouth(
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _height_at(contour, a):  # type: ignore[no-untyped-def]
+def across_at(contour, a):  # type: ignore[no-untyped-def]
     """Across-coordinate of a contour at the along-coordinate `a`; outside of it, empty."""
     n = contour.shape[0]
     if a <= contour[0, 0] or a >= contour[n - 1, 0]:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.lite.eyes import GAZE_REACH, draw_eyes
 from models.lite.mouth import CORNERS, draw_mouth
 from models.lite.portrait import (
     INNER_LOWER,
@@ -48,12 +49,14 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
     pose = motion.pose[0].numpy()
     face = talking_face(rig, portrait, motion.x[0], motion.jacobian[0])
     target = place_vertices(portrait, face, pose)
-    source = seen_through(portrait, face)
     moved = face[:, 1] - portrait.neutral[:, 1]
     brow, smile = moved[list(BROW_INNER)].mean(), -moved[list(SMILE_CORNERS)].mean()
     pixels = folded(portrait.pixels, portrait.wrinkles, float(brow), float(smile))
     out = portrait.background.copy()
-    warp(out, pixels, portrait.background, target, source, portrait.triangles)
+    warp(out, pixels, portrait.background, target, portrait.source, portrait.triangles)
+    carried = place(portrait.neutral, portrait.own, pose)
+    gaze = pose[7:9] * GAZE_REACH * portrait.own.scale
+    draw_eyes(out, pixels, target, carried, portrait.source, gaze)
     _draw_inside(out, portrait, face, target, pose)
     return out
 
@@ -80,22 +83,6 @@ def place_vertices(portrait: LitePortrait, face: np.ndarray, pose: np.ndarray) -
     around = still + outer.follow[:, None] * (around - still)
     placed = place(face, portrait.own, pose)
     return np.concatenate([placed, around, placed[OPENINGS]]).astype(np.float32)
-
-
-def seen_through(portrait: LitePortrait, face: np.ndarray) -> np.ndarray:
-    """Source px of all vertices [N, 2]: lids slide over the eye, they do not squeeze it.
-
-    Where a lid has moved into the open eye, the eye behind it is the one that is there in the portrait;
-    one that has opened wider than in the portrait stretches the eye a little.
-    """
-    source = portrait.source.copy()
-    down = portrait.own.rotation[:2, 1] * portrait.own.scale
-    eyes = len(source) - len(OPENINGS)
-    for lids, first, closing in ((UPPER_LID, 0, 1.0), (LOWER_LID, len(UPPER_LID), -1.0)):
-        moved = face[lids, 1] - portrait.neutral[lids, 1]
-        into_eye = np.where(closing * moved > 0, moved, 0)
-        source[eyes + first : eyes + first + len(lids)] += into_eye[:, None] * down
-    return source
 
 
 def _draw_inside(

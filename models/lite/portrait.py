@@ -39,6 +39,8 @@ RESIDUAL_SMILE = (-0.2, 0.6)
 """Bounds of the smile that is taken off beyond what the scores say; below zero it is put back."""
 LIP_TRIM = (0.12, 0.35)
 """Share of a lip's thickness that is not trusted at its inner edge, mouth closed and open."""
+LID_EDGE = 0.06
+"""How far beyond the lids' contours their edge is taken, in openings of the eye."""
 CLOSING_REACH = 0.16
 """Inter-ocular distances over which closing the lips of the portrait moves the skin around them."""
 
@@ -102,9 +104,9 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
 def line_openings(source: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give what is seen through lids and lips vertices of its own, so that it need not move with them.
 
-    Behind the lids that is the eye as the portrait shows it. Between the lips it is coloured like the
-    lips' edge, as the rim of the drawn mouth; the edge itself is taken a little inside the red, so
-    that teeth which show in the portrait do not stick to it.
+    It is coloured like the edge of lips and lids, as the rim of the mouth and the eyes that are drawn
+    over it. The lips' own edge is taken a little inside their red, so that teeth which show in the
+    portrait do not stick to it.
 
     Args:
         source: [N, 2] float32 px; triangles: [M, 3] int32.
@@ -119,6 +121,8 @@ def line_openings(source: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray
     out[inner] += trim * (source[outer] - source[inner])
     rim = out.copy()
     rim[inner] += LIP_TRIM[0] * (source[outer] - source[inner])
+    for lids, across in ((UPPER_LID, LOWER_LID), (LOWER_LID, UPPER_LID)):
+        rim[lids] += LID_EDGE * (source[lids] - source[across])
     renamed = np.arange(len(source))
     renamed[OPENINGS] = len(source) + np.arange(len(OPENINGS))
     fills = np.any([np.isin(triangles, rims).all(1) for rims in (inner, EYE_RIMS)], axis=0)

@@ -76,6 +76,7 @@ def test_portraits_of_different_sizes_are_refused(head):
         join_portraits(portraits)
 
 
+@torch.inference_mode()
 def test_the_inputs_of_a_graph_are_all_the_inputs(head):
     portrait = head.encode_portrait(paint_face())
     source, driving = unflatten(leaves(portrait.source, portrait.points))
@@ -113,6 +114,7 @@ def test_on_a_gpu_the_picture_is_that_of_the_cpu(folder, head):
 
 @gpu
 @pytest.mark.gpu
+@torch.inference_mode()
 def test_on_a_gpu_a_graph_is_replayed_with_new_inputs(folder):
     there = EammTalkingHead(folder, device="cuda")
     portraits = [there.encode_portrait(paint_face(seed=i)) for i in range(2)]
