@@ -164,9 +164,15 @@ def _searches(height: int, width: int) -> Iterator[list[Crop]]:
         part = side / parts
         if part < 2 * MIN_FACE_PX:
             return
-        tops = np.arange(0, max(height - part, 0) + 1, part / 2)
-        lefts = np.arange(0, max(width - part, 0) + 1, part / 2)
-        yield [Crop(float(left), float(top), part) for top in tops for left in lefts]
+        yield [
+            Crop(left, top, part) for top in _starts(height, part) for left in _starts(width, part)
+        ]
+
+
+def _starts(extent: int, part: float) -> list[float]:
+    """Where parts that overlap by half begin so that they cover an extent, px."""
+    room = max(0.0, extent - part)
+    return [float(start) for start in np.linspace(0, room, 1 + int(np.ceil(2 * room / part)))]
 
 
 def _find_in(picture: np.ndarray, crop: Crop, tracker: FaceTracker) -> list[TrackedFace]:

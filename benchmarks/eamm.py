@@ -10,6 +10,7 @@ thread it is the time on the clock of an idle machine.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import statistics
 import sys
@@ -24,7 +25,11 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=8, help="samples of each figure")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--require", type=float, help="exit 1 below this ratio")
+    parser.add_argument(
+        "--require",
+        type=float,
+        help="exit 1 when `generator as published` / `cached step` is below this",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -37,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with torch.inference_mode():
         stages = build_stages(args.device)
         times = time_stages(stages, args.rounds, args.device)
-    result = {**times, "ratio": times["full forward"] / times["cached step"]}
+    result = {**times, "ratio": times["generator as published"] / times["cached step"]}
     result["pictures_per_second"] = 1000 / times["cached step"]
     if args.json:
         print(json.dumps({name: round(value, 2) for name, value in result.items()}))
@@ -47,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_stages(device: str) -> dict[str, Callable[[], object]]:
-    """What is timed, by name: the parts of a cached step, and the two ways of drawing a picture."""
+    """What is timed, by name: the parts of a cached step, and the ways of drawing a picture."""
     import torch
 
     from models.eamm.device import place, resting_points
@@ -59,22 +64,24 @@ def build_stages(device: str) -> dict[str, Callable[[], object]]:
     networks = build_fomm(sizes, options), build_a2fd(sizes, 1.6), build_emotion(sizes)
     for network in (n for group in networks for n in group):
         network.eval()
+    there = torch.device(device)
+    published = copy.deepcopy(networks[0].generator).to(there)
     fomm, a2fd, emotion = place(*networks, device)
     audio, generator = a2fd.audio_feature, fomm.generator
-    there = torch.device(device)
     image = torch.rand(1, 3, 256, 256, device=there)
-    points = resting_points(10, there)
+    points = resting_points(sizes.fomm.n_points, there)
     sound, pose = torch.rand(1, 28, 12, device=there), torch.zeros(1, 6, device=there)
     feature = torch.rand(1, sizes.emotion_dims, device=there)
     shown = image.to(generator.final.weight.dtype)
     source, identity = generator.encode(shown, points), audio.encode_identity(image)
+    plain_source = published.encode(image, points)
     flow, occlusion = generator.dense_motion_network(source.motion, points)
 
     def motion() -> None:
         face_map, _ = audio.step(sound, pose, identity, audio.init_state())
         emotion.predictor(feature, a2fd.kp_detector_a(face_map))
 
-    def cached_step() -> None:
+    def step() -> None:
         motion()
         generator.drive(source, points)
 
@@ -86,8 +93,9 @@ def build_stages(device: str) -> dict[str, Callable[[], object]]:
         "step: sound to key points": motion,
         "step: dense motion": lambda: generator.dense_motion_network(source.motion, points),
         "step: warp and decode": lambda: generator.decode(source.features, flow, occlusion),
-        "cached step": cached_step,
-        "full forward": lambda: generator(shown, points, points),
+        "cached step": step,
+        "generator as published, cached": lambda: published.drive(plain_source, points),
+        "generator as published": lambda: published(image, points, points),
     }
 
 
@@ -119,7 +127,7 @@ def _time(run: Callable[[], object], device: str) -> float:
 def show(result: dict[str, float]) -> None:
     for name, value in result.items():
         unit = "" if name in ("ratio", "pictures_per_second") else " ms"
-        print(f"{name:28s} {value:8.2f}{unit}")
+        print(f"{name:32s} {value:8.2f}{unit}")
 
 
 if __name__ == "__main__":

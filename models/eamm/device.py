@@ -1,4 +1,4 @@
-"""Where EAMM runs: on a GPU its generator in half precision and channels-last."""
+"""Where EAMM runs: its generator folded, on a GPU also in half precision and channels-last."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from models.eamm.weights import A2fd, Emotion, Fomm
+from models.fomm.folding import fold
 from models.fomm.generator import Generator
 from models.fomm.key_points import KeyPoints
 from models.fomm.sizes import FommSizes
 
 
 def place(fomm: Fomm, a2fd: A2fd, emotion: Emotion, device: str) -> tuple[Fomm, A2fd, Emotion]:
-    """The networks on a device.
+    """The networks on a device, ready to run but no longer to train.
 
     Key points keep full precision: they are a small part of the work, and half a pixel shows.
 
@@ -26,6 +27,7 @@ def place(fomm: Fomm, a2fd: A2fd, emotion: Emotion, device: str) -> tuple[Fomm, 
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device {device!r}: {str(error).splitlines()[0]}") from None
+    fold(fomm.generator)
     for network in (*fomm, *a2fd, *emotion):
         network.to(device).requires_grad_(False)
     if torch.device(device).type == "cuda":

