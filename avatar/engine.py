@@ -25,7 +25,7 @@ from avatar.pose import EasedPose, is_pose_name, open_pose
 from avatar.presets import PRESETS
 from avatar.tracking import FaceTracker, open_tracker
 from models.registry import open_model
-from models.talking_head import EMOTION_DIMS, FaceTrack, TalkingHead
+from models.talking_head import FaceTrack, TalkingHead
 
 NEUTRAL = "neutral"
 DEFAULT_EASE_MS = 300
@@ -49,7 +49,7 @@ class Avatar:
         self._tracking = threading.Lock()  # the tracker is not thread-safe, uploads come from threads
         face, self.notices = read_portrait(portrait, size, tracker)
         self.portrait = model.encode_portrait(face)
-        self.emotions: dict[str, Tensor] = {NEUTRAL: torch.zeros(1, EMOTION_DIMS)}
+        self.emotions: dict[str, Tensor] = {NEUTRAL: torch.zeros(1, model.emotion_dims)}
         self.first_emotion = NEUTRAL
         self.pose_clip: FaceTrack | None = None
         self.first_pose = "idle"
@@ -86,7 +86,7 @@ class Avatar:
         finder = open_tracker(tracker)
         avatar = cls(open_model(model, weights, device), finder, portrait, size)
         given = dict(read_emotion(spec, finder) for spec in emotions)
-        presets = dict(read_emotion(name, finder) for name in PRESETS if name not in given)
+        presets = {} if avatar.model.sees_pixels else PRESETS
         for name, track in {**presets, **given}.items():
             avatar.emotions[name] = avatar.model.encode_emotion(track)
         avatar.first_emotion = next(iter(given), NEUTRAL)
@@ -196,9 +196,9 @@ class AvatarStream:
         }
 
     def _emotion(self) -> Tensor:
-        """The feature of this step, [EMOTION_DIMS] float32: the weighted sum of what is worn."""
+        """The feature of this step, [emotion_dims] float32: the weighted sum of what is worn."""
         places = {name: place.step() for name, place in self._places.items()}
-        feature = torch.zeros(EMOTION_DIMS)
+        feature = torch.zeros(self._model.emotion_dims)
         for name, weight in self._blend.step().items():
             feature = feature + weight * self._avatar.emotions[name][places[name]]
         return feature

@@ -33,7 +33,15 @@ def _open_lite(weights: Path | None, device: str) -> TalkingHead:
 
 
 def _open_eamm(weights: Path | None, device: str) -> TalkingHead:
-    raise ValueError("model eamm is not available yet")
+    from models.eamm.head import EammTalkingHead
+
+    _check_device(device)
+    if weights is None:
+        raise ValueError("model eamm ships no weights: convert or train them, then --weights DIR")
+    import torch
+
+    cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    return EammTalkingHead(weights, "cuda" if cuda else "cpu")
 
 
 def _check_device(device: str) -> None:

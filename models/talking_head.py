@@ -79,6 +79,8 @@ class TalkingHead(ABC, Generic[Portrait, State]):
     lookahead_ms: int
     """How far past a picture's own start (40 ms * k) the sound is that can still change it."""
     name: str
+    sees_pixels: bool = False
+    """Whether `encode_emotion` needs the pictures of a clip; such a model cannot wear presets."""
     emotion_dims: int = EMOTION_DIMS
     """Size of one row of `encode_emotion`; a weighted sum of rows is what `step` takes."""
 

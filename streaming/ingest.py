@@ -13,13 +13,12 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-import av
 import numpy as np
-from av.audio.codeccontext import AudioCodecContext
 
 from streaming.decimate import Decimator
 from streaming.features import SAMPLE_RATE, MfccWindows
-from streaming.receive_buffer import RATE, Piece
+from streaming.opus import OpusDecoder
+from streaming.receive_buffer import Piece
 
 STEP_SAMPLES = 1920
 """Sound of one step at 48 kHz, 40 ms."""
@@ -51,7 +50,7 @@ class Ingest:
         Args:
             lookahead_ms: how far past its own start a picture hears, the engine's figure.
         """
-        self._decoder = _opus_decoder()
+        self._decoder = OpusDecoder()
         self._decimator = Decimator()
         self._features = MfccWindows(lookahead_ms * SAMPLE_RATE // 1000)
         self._sound = np.empty(0, np.int16)  # not yet a whole step
@@ -90,7 +89,7 @@ class Ingest:
 
     def _sound_of(self, piece: Piece) -> np.ndarray:
         """The sound of one piece, [n_samples] int16."""
-        decoded = self._decode(piece.payload) if piece.payload is not None else None
+        decoded = self._decoder.decode(piece.payload) if piece.payload is not None else None
         if decoded is None:
             return self._conceal(piece.n_samples)
         sound = np.zeros(piece.n_samples, np.int16)
@@ -100,14 +99,6 @@ class Ingest:
             sound[:RETURN_SAMPLES] = sound[:RETURN_SAMPLES] * np.linspace(0, 1, RETURN_SAMPLES)
         self._in_gap = False
         return sound
-
-    def _decode(self, payload: bytes) -> np.ndarray | None:
-        """One packet as [n] int16, or None when it is damaged."""
-        try:
-            frames = self._decoder.decode(av.Packet(payload))
-        except av.FFmpegError:
-            return None
-        return np.concatenate([f.to_ndarray()[0] for f in frames]) if frames else None
 
     def _conceal(self, n_samples: int) -> np.ndarray:
         """The last 20 ms again, fading, as a gap begins; then silence. [n_samples] int16."""
@@ -123,11 +114,3 @@ class Ingest:
 def warm_up(lookahead_ms: int) -> None:
     """Do once, before the first caller, what is slow the first time: tables, imports."""
     Ingest(lookahead_ms).push([Piece(None, STEP_SAMPLES)] * 4)
-
-
-def _opus_decoder() -> AudioCodecContext:
-    """A decoder that mixes to one channel itself, s16 at 48 kHz."""
-    decoder = av.CodecContext.create("libopus", "r")
-    assert isinstance(decoder, AudioCodecContext)
-    decoder.format, decoder.layout, decoder.sample_rate = "s16", "mono", RATE
-    return decoder

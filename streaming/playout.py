@@ -16,12 +16,14 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from av import AudioFrame, VideoFrame
+from av import Packet, VideoFrame
 from av.video.reformatter import VideoReformatter
+
+from streaming.opus import PACKET_SAMPLES
 
 PICTURE_PTS, PICTURE_CLOCK = 3600, Fraction(1, 90000)
 SOUND_PTS, SOUND_CLOCK = 1920, Fraction(1, 48000)
-PACKET_SAMPLES, PACKET_S = 960, 0.02
+PACKET_S = 0.02
 MOST_PICTURES = 2
 MOST_SOUNDS = 8
 """Steps of sound that may wait, 320 ms: sound is dropped only when the receiver has stalled."""
@@ -32,12 +34,12 @@ class Step(NamedTuple):
 
     k: number of the step, counted from the session's first step.
     picture: [3 S / 2, S] uint8 yuv420p, or None where the picture was left out.
-    sound: [1920] int16, 48 kHz mono.
+    sound: its 40 ms in two Opus packets.
     """
 
     k: int
     picture: np.ndarray | None
-    sound: np.ndarray
+    sound: list[bytes]
 
 
 Item = TypeVar("Item")
@@ -97,26 +99,26 @@ class SoundTrack(MediaStreamTrack):
     def __init__(self) -> None:
         """A track without sound."""
         super().__init__()
-        self.sounds: _Queue[np.ndarray] = _Queue(MOST_SOUNDS)
+        self.sounds: _Queue[list[bytes]] = _Queue(MOST_SOUNDS)
         self.is_read = False
-        self._second_half: AudioFrame | None = None
+        self._second_half: Packet | None = None
         self._second_due_s = 0.0
 
-    async def recv(self) -> AudioFrame:
+    async def recv(self) -> Packet:
         """The next 20 ms."""
         if self.readyState != "live":
             raise MediaStreamError
         self.is_read = True
         loop = asyncio.get_running_loop()
         if self._second_half is not None:
-            frame, self._second_half = self._second_half, None
+            packet, self._second_half = self._second_half, None
             if not self.sounds:
                 await asyncio.sleep(max(0.0, self._second_due_s - loop.time()))
-            return frame
-        k, sound = await self.sounds.get()
-        self._second_half = _sound_frame(sound[PACKET_SAMPLES:], SOUND_PTS * k + PACKET_SAMPLES)
+            return packet
+        k, (first, second) = await self.sounds.get()
+        self._second_half = _sound_packet(second, SOUND_PTS * k + PACKET_SAMPLES)
         self._second_due_s = loop.time() + PACKET_S
-        return _sound_frame(sound[:PACKET_SAMPLES], SOUND_PTS * k)
+        return _sound_packet(first, SOUND_PTS * k)
 
 
 class Outlet:
@@ -170,7 +172,8 @@ class EncoderColours:
         return self._converter.reformat(frame, format="yuv420p", threads=1).to_ndarray()
 
 
-def _sound_frame(samples: np.ndarray, pts: int) -> AudioFrame:
-    frame = AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
-    frame.sample_rate, frame.pts, frame.time_base = 48000, pts, SOUND_CLOCK
-    return frame
+def _sound_packet(payload: bytes, pts: int) -> Packet:
+    """An encoded packet: aiortc sends those as they are."""
+    packet = Packet(payload)
+    packet.pts, packet.time_base = pts, SOUND_CLOCK
+    return packet

@@ -13,9 +13,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from streaming.jitter import Jitter
+from streaming.opus import RATE, opus_samples
 
-RATE = 48000
-"""Clock of Opus RTP timestamps, Hz."""
 PIECE_SAMPLES = 960
 """Longest piece of concealment, 20 ms."""
 MOST_WAITING = 100
@@ -24,8 +23,6 @@ PATIENCE_S = (0.03, 0.1)
 MISPLACED_S = 0.4
 """After so long with nothing but misplaced packets the sender's clock has jumped."""
 FAR_AHEAD_S = 0.5
-
-_FRAME_MS = {0: (10, 20, 40, 60), 1: (10, 20), 2: (2.5, 5, 10, 20)}  # SILK, hybrid, CELT
 
 
 class Piece(NamedTuple):
@@ -37,24 +34,6 @@ class Piece(NamedTuple):
 
     payload: bytes | None
     n_samples: int
-
-
-def opus_samples(payload: bytes) -> int:
-    """Length of an Opus packet at 48 kHz in samples, from its first bytes (RFC 6716, section 3).
-
-    Raises:
-        ValueError: the packet is empty or says that it is longer than 120 ms.
-    """
-    if not payload:
-        raise ValueError("empty Opus packet")
-    config, code = payload[0] >> 3, payload[0] & 3
-    mode = 0 if config < 12 else 1 if config < 16 else 2
-    durations = _FRAME_MS[mode]
-    frame_samples = int(durations[config % len(durations)] * RATE / 1000)
-    n_frames = (1, 2, 2)[code] if code < 3 else (payload[1] & 63 if len(payload) > 1 else 0)
-    if not 0 < n_frames * frame_samples <= 5760:
-        raise ValueError(f"Opus packet of {n_frames} x {frame_samples} samples")
-    return n_frames * frame_samples
 
 
 class ReceiveBuffer:

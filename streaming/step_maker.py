@@ -14,6 +14,7 @@ import numpy as np
 from streaming.face import FaceStream
 from streaming.ingest import HeardStep, Ingest
 from streaming.metrics import Metrics
+from streaming.opus import OpusEncoder
 from streaming.playout import EncoderColours, Step
 from streaming.receive_buffer import Piece
 
@@ -35,7 +36,7 @@ class StepMaker:
         """
         self._face, self._metrics = face, metrics
         self._ingest = Ingest(lookahead_ms)
-        self._colours = EncoderColours()
+        self._colours, self._encoder = EncoderColours(), OpusEncoder()
         self._step_ms: deque[float] = deque(maxlen=REMEMBERED_STEPS)
         self.late_steps = 0
 
@@ -86,4 +87,4 @@ class StepMaker:
         self._step_ms.append((ended_s - started_s) * 1000)
         self._metrics.step_seconds.labels("face").observe(drawn_s - started_s)
         self._metrics.step_seconds.labels("colour").observe(ended_s - drawn_s)
-        return Step(heard.k, planes, heard.sound)
+        return Step(heard.k, planes, self._encoder.encode(heard.sound))

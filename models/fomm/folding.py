@@ -30,6 +30,7 @@ class FoldedUp(nn.Module):
         super().__init__()
         fused = fuse_conv_bn_eval(up.conv, up.norm)
         self.weight = nn.Parameter(_parity_kernels(fused.weight.detach()))
+        assert fused.bias is not None, "a folded convolution has the norm's shift as its bias"
         self.bias = nn.Parameter(fused.bias.detach())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,10 +50,10 @@ def fold(network: nn.Module) -> None:
     for module in list(network.modules()):
         if isinstance(module, Down | Same):
             module.conv = fuse_conv_bn_eval(module.conv, module.norm)
-            module.norm = nn.Identity()
+            module.add_module("norm", nn.Identity())
         elif isinstance(module, Residual):
             module.conv1 = fuse_conv_bn_eval(module.conv1, module.norm2)
-            module.norm2 = nn.Identity()
+            module.add_module("norm2", nn.Identity())
     for module in list(network.modules()):
         for name, child in module.named_children():
             if isinstance(child, Up):
