@@ -46,7 +46,7 @@ class EmotionBlend:
         self.weights = self._checked(weights)
         self._start(ease_steps)
 
-    def set_strength(self, strength: float, ease_steps: int = EASE_STEPS) -> None:
+    def set_strength(self, strength: object, ease_steps: int = EASE_STEPS) -> None:
         """Move to another strength, 0 .. 1.5; raises ValueError when it is outside or no number."""
         self.strength = check_number("strength", strength, MAX_STRENGTH)
         self._start(ease_steps)

@@ -1,8 +1,8 @@
 """The engine: what callers share (`Avatar`) and one caller's face (`AvatarStream`).
 
-One step takes the sound's features and gives a picture: pose and emotion of this step -> the model's
-key points -> the portrait, moved. Everything heavy happened before: the weights, the portrait's
-encoding and the emotions' features are made once. Read next: `models/talking_head.py`.
+One step takes the sound's features and gives a picture: pose and emotion of this step -> the
+model's key points -> the portrait, moved. Everything heavy happened before: the weights, the
+portrait's encoding and the emotions' features are made once. Read next: `models/talking_head.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from avatar.clip_track import track_clip
 from avatar.emotion import read_emotion
-from avatar.emotion_blend import EmotionBlend, check_number
+from avatar.emotion_blend import NEUTRAL, EmotionBlend, check_number
 from avatar.ping_pong import PingPong
 from avatar.portrait import read_portrait
 from avatar.pose import EasedPose, is_pose_name, open_pose
@@ -27,7 +27,6 @@ from avatar.tracking import FaceTracker, open_tracker
 from models.registry import open_model
 from models.talking_head import FaceTrack, TalkingHead
 
-NEUTRAL = "neutral"
 DEFAULT_EASE_MS = 300
 MAX_EASE_MS = 10_000
 
@@ -46,7 +45,7 @@ class Avatar:
         self.model, self.size = model, size
         self.lookahead_ms = model.lookahead_ms
         self._tracker = tracker
-        self._tracking = threading.Lock()  # the tracker is not thread-safe, uploads come from threads
+        self._tracking = threading.Lock()  # around the tracker: uploads come from threads
         face, self.notices = read_portrait(portrait, size, tracker)
         self.portrait = model.encode_portrait(face)
         self.emotions: dict[str, Tensor] = {NEUTRAL: torch.zeros(1, model.emotion_dims)}
@@ -76,8 +75,8 @@ class Avatar:
             tracker: `mediapipe` or `face-alignment`.
             portrait: an image file; None for the demonstration portrait.
             size: side of the picture, px.
-            emotions: specs as `--emotion` takes them; the first is worn from the start. Presets that
-                no spec names are there as well.
+            emotions: specs as `--emotion` takes them; the first is worn from the start. Presets
+                that no spec names are there as well.
             pose: `idle`, `none` or a video.
 
         Raises:
@@ -174,7 +173,7 @@ class AvatarStream:
         """Apply one control message (docs/wire.md) from the next step on and return the settings.
 
         Raises:
-            ValueError: one line for the user when the message is not valid; nothing has changed then.
+            ValueError: one line for the user when the message is not valid; nothing changes then.
         """
         kinds = {
             "emotion": self._control_emotion,

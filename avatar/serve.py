@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 def get_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = argparse.ArgumentParser(prog="avatar-serve", description="Serve a talking avatar.")
+    _add_face_options(parser)
+    _add_server_options(parser)
+    return parser
+
+
+def _add_face_options(parser: argparse.ArgumentParser) -> None:
     face = parser.add_argument_group("face")
     face.add_argument("--portrait", type=Path, help="image of one person; default: an astronaut")
     face.add_argument(
@@ -44,6 +50,9 @@ def get_parser() -> argparse.ArgumentParser:
     face.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     face.add_argument("--tracker", choices=("mediapipe", "face-alignment"), default="mediapipe")
     face.add_argument("--seed", type=int, help="makes the idle motion repeatable")
+
+
+def _add_server_options(parser: argparse.ArgumentParser) -> None:
     server = parser.add_argument_group("server")
     server.add_argument("--host", default="127.0.0.1", help="other than loopback needs --token")
     server.add_argument("--port", type=int, default=8080)
@@ -61,7 +70,6 @@ def get_parser() -> argparse.ArgumentParser:
     server.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), default="warning"
     )
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

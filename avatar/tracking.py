@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import urllib.request
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,6 +91,7 @@ class MediaPipeTracker:
         self._model = model or find_model()
         self._lock = threading.Lock()
         self._stills = _open_landmarker(self._model, video=False)
+        _close_before_exit(self._stills)
 
     def find_faces(self, rgb: np.ndarray) -> list[TrackedFace]:
         """See `FaceTracker.find_faces`."""
@@ -226,6 +228,21 @@ def _create_landmarker(model: Path, video: bool) -> Any:
     else:
         landmarker.detect(blank)
     return landmarker
+
+
+def _close_before_exit(landmarker: Any) -> None:
+    """Close the tracker's graph while MediaPipe's worker thread still runs.
+
+    A process that ends with an open graph can hang. `atexit` comes too late: executors are shut
+    down before it, and MediaPipe makes every call through one.
+    """
+    alive = weakref.ref(landmarker)
+
+    def close() -> None:
+        if (still_open := alive()) is not None:
+            still_open.close()
+
+    threading._register_atexit(close)  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -22,7 +22,7 @@ RATE = 48000
 PICTURE_SAMPLES = 1920
 DECIMATION = 3
 LONGEST_DELAY_S = 2.0
-LEAST_LIKENESS = 0.4
+LEAST_LIKENESS = 0.5
 LEAST_LOUDNESS = 60.0
 BLOCK = 8
 STILL_LEVELS = 1.2
@@ -69,10 +69,14 @@ class Offsets:
         return np.array(self.values)[np.where(nearer_before, after - 1, after)]
 
 
-def decimate(samples: np.ndarray) -> np.ndarray:
-    """[S] int16 at 48 kHz -> [S // 3] float32 at 16 kHz, means of three."""
+def brightened(samples: np.ndarray) -> np.ndarray:
+    """[S] int16 at 48 kHz -> [S // 3 - 1] float32 at 16 kHz, differences of means of three.
+
+    Opus in its voice mode turns the phase of low tones, and speech is mostly low tones. Likeness of
+    returned speech is 0.5 to 0.7 as it is and 0.86 to 0.97 between differences.
+    """
     whole = len(samples) // DECIMATION * DECIMATION
-    return samples[:whole].reshape(-1, DECIMATION).mean(axis=1, dtype=np.float32)
+    return np.diff(samples[:whole].reshape(-1, DECIMATION).mean(axis=1, dtype=np.float32))
 
 
 def find_offset(
@@ -97,9 +101,8 @@ def find_offset(
     """
     if returned.astype(np.float32).std() < LEAST_LOUDNESS:
         return None
-    window = decimate(returned)
-    sent = decimate(take_sent(start - highest, len(returned) + highest - lowest))
-    likeness = normalised_correlation(sent, window)
+    sent = take_sent(start - highest, len(returned) + highest - lowest)
+    likeness = normalised_correlation(brightened(sent), brightened(returned))
     best = int(likeness.argmax())
     return highest - best * DECIMATION if likeness[best] >= LEAST_LIKENESS else None
 

@@ -13,11 +13,15 @@ import numpy as np
 RATE = 48000
 FRAME_RATE = 25
 LONGEST_HOLD = 250
+LONGEST_SILENCE = 10 * RATE
 PENDING_PACKETS = 250
 
 
 class Recording:
-    """Pictures and sound in step; a missing picture holds the last, missing sound is silence."""
+    """Pictures and sound in step; a missing picture holds the last, missing sound is silence.
+
+    Of a gap longer than 10 s only its last 10 s are filled.
+    """
 
     def __init__(self, path: str) -> None:
         """Open `path` for writing.
@@ -52,6 +56,7 @@ class Recording:
         if self._video is None:
             self._pending = [*self._pending, (position, samples)][-PENDING_PACKETS:]
             return
+        self._next_sample = max(self._next_sample, position - LONGEST_SILENCE)
         missing = position - self._next_sample
         if missing > 0:
             samples = np.concatenate((np.zeros(missing, np.int16), samples))

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors for the numbers, JSON beside them for the settings; never pickles."""
+"""Weights on disk: safetensors for the numbers, JSON beside them for the settings; no pickles."""
 
 from __future__ import annotations
 

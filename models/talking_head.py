@@ -26,7 +26,8 @@ class FaceImage(NamedTuple):
     """A portrait that the tracker has looked at, cropped to the output size.
 
     image: [S, S, 3] uint8 RGB.
-    landmarks: [478, 3] float32, MediaPipe face mesh in px of `image` (z in the scale of x, smaller = nearer).
+    landmarks: [478, 3] float32, MediaPipe face mesh in px of `image`; z in the scale of x,
+        smaller when nearer.
     blendshapes: [52] float32 0..1, MediaPipe's ARKit-style scores (index 0 is `_neutral`).
     matte: [S, S] uint8, 255 where the person is, 0 where the background is.
     background: [S, S, 3] uint8 RGB, the picture without the person.

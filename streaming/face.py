@@ -27,10 +27,10 @@ class FaceStream(Protocol):
         ...
 
     def control(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Apply one control message (docs/wire.md) from the next step on and return the new settings.
+        """Apply one control message (docs/wire.md) from the next step on and return the settings.
 
         Raises:
-            ValueError: one line for the user when the message is not valid; nothing has changed then.
+            ValueError: one line for the user when the message is not valid; nothing changes then.
         """
         ...
 
@@ -52,7 +52,7 @@ class FaceEngine(Protocol):
         ...
 
     def encode_portrait(self, data: bytes) -> Any:
-        """Encode an image file for `FaceStream.set_portrait`; slow, to be called off the event loop.
+        """Encode an image file for `FaceStream.set_portrait`; slow, so call it off the event loop.
 
         Raises:
             ValueError: one line for the user when no usable face can be read.

@@ -1,4 +1,4 @@
-"""Prepared clips on disk, as EAMM's training reads them; written by `eamm_prepare` or `eamm_synthetic`.
+"""Prepared clips on disk, as EAMM is trained on them, by `eamm_prepare` or `eamm_synthetic`.
 
     images/<person>/<clip>/00000.png   aligned pictures, 25 a second
     pose/<person>/<clip>.npy           [N, 7] float32, as 3DDFA_V2 gives it; the first six are used
@@ -52,6 +52,41 @@ class Clip(NamedTuple):
     def windows(self) -> np.ndarray:
         """MFCC windows, [n_pictures, 28, 12] float32."""
         return np.load(self.root / "mfcc" / self.person / f"{self.name}.npy")[:, :, 1:]
+
+
+def is_written(root: Path, person: str, name: str) -> bool:
+    """Whether `write_clip` has finished this clip."""
+    return (root / "mfcc" / person / f"{name}.npy").exists()
+
+
+def write_clip(
+    root: Path, person: str, name: str, pictures: np.ndarray, pose: np.ndarray, mfcc: np.ndarray
+) -> int:
+    """Write a clip, its sound last: one whose sound is there is complete.
+
+    Args:
+        root: of all clips.
+        person: folder of the clip.
+        name: of the clip.
+        pictures: [T, S, S, 3] uint8 RGB, aligned.
+        pose: [T, 7] float32.
+        mfcc: [N, 28, 13] float32.
+
+    Returns:
+        How many pictures it has, the smaller of T and N.
+    """
+    n = min(len(pictures), len(mfcc))
+    folders = [root / "images" / person / name, root / "pose" / person, root / "mfcc" / person]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    for k in range(n):
+        Image.fromarray(pictures[k]).save(folders[0] / f"{k:05d}.png")
+    np.save(folders[1] / f"{name}.npy", pose[:n].astype(np.float32))
+    part = folders[2] / f"{name}.part"
+    with part.open("wb") as file:
+        np.save(file, mfcc[:n].astype(np.float32))
+    part.replace(folders[2] / f"{name}.npy")
+    return n
 
 
 def find_clips(root: Path, held_out: bool) -> list[Clip]:

@@ -38,7 +38,7 @@ class Deformation(NamedTuple):
         return moved + (bend * self.pulls).sum(-1, keepdim=True)
 
     def images(self, images: Tensor) -> Tensor:
-        """Pictures [B, C, H, W] seen through the deformation: pixel p shows what was at points(p)."""
+        """Pictures [B, C, H, W] deformed: pixel p shows what was at points(p)."""
         B, _, H, W = images.shape
         grid = coordinate_grid(H, W, images).flatten(0, 1).expand(B, -1, -1)
         where = self.points(grid).unflatten(1, (H, W))

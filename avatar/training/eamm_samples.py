@@ -1,4 +1,4 @@
-"""Training examples of EAMM's stages, drawn from prepared clips; arrays without a batch dimension."""
+"""Training examples of EAMM, drawn from prepared clips; arrays without a batch dimension."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
     python -m avatar.train emotion --portraits DIR/landmarks.npz
 
 An emotional face is a mix of expressions; what it adds to a talking face is the mix's displacement
-of the key points, except between the lips: a mouth that speech has closed stays closed, and one that
-is open follows the emotion (the paper's method breaks closures, its Figure 7).
+of the key points, except between the lips: a mouth that speech has closed stays closed, and one
+that is open follows the emotion (the paper's method breaks closures, its Figure 7).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ OUTER_PAIRS = ((40, 91), (37, 84), (0, 17), (267, 314), (270, 321))
 OPEN_GAP = 0.08
 """Inter-ocular distances between the lips from which on the emotion may open them fully."""
 SPEECH = {
-    "jawOpen": 0.5, "mouthClose": 0.15, "mouthFunnel": 0.6, "mouthPucker": 0.7, "mouthLowerDown": 0.5,
-    "mouthUpperUp": 0.35, "mouthStretch": 0.4, "mouthRollLower": 0.4, "mouthRollUpper": 0.3,
-    "mouthPress": 0.3, "mouthSmile": 0.3, "mouthShrugLower": 0.3,
+    "jawOpen": 0.5, "mouthClose": 0.15, "mouthFunnel": 0.6, "mouthPucker": 0.7,
+    "mouthLowerDown": 0.5, "mouthUpperUp": 0.35, "mouthStretch": 0.4, "mouthRollLower": 0.4,
+    "mouthRollUpper": 0.3, "mouthPress": 0.3, "mouthSmile": 0.3, "mouthShrugLower": 0.3,
 }  # fmt: skip
 """Expressions of speech and how far they go."""
 MAX_EMOTION = 1.3
@@ -65,13 +65,12 @@ def speech_mix(rig: Rig, n: int, rng: torch.Generator) -> Tensor:
 
 def displacement(rig: Rig, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Key points and jacobians that expression weights [n, E] add: [n, K, 2], [n, K, 2, 2]."""
-    return torch.einsum("ne,eki->nki", weights, rig.dx), torch.einsum(
-        "ne,ekij->nkij", weights, rig.dj
-    )
+    dx = torch.einsum("ne,eki->nki", weights, rig.dx)
+    return dx, torch.einsum("ne,ekij->nkij", weights, rig.dj)
 
 
 def keep_closures(rig: Rig, talking: Tensor, emotion: Tensor) -> Tensor:
-    """Take from an emotion's displacement [n, K, 2] what would open lips that speech [n, K, 2] has closed."""
+    """The displacement [n, K, 2] of an emotion, without what opens lips that speech has closed."""
     out = emotion.clone()
     for (upper, lower), (above, below) in zip(INNER_PAIRS, OUTER_PAIRS, strict=True):
         u, low, a, b = (rig.point_of(v) for v in (upper, lower, above, below))
@@ -86,7 +85,10 @@ def keep_closures(rig: Rig, talking: Tensor, emotion: Tensor) -> Tensor:
 
 
 def resting_scores(portraits: Path) -> np.ndarray:
-    """What the tracker reads even on a relaxed face, [52] float32: a low percentile over unsmiling portraits."""
+    """What the tracker reads even on a relaxed face, [52] float32.
+
+    A low percentile over the portraits that do not smile.
+    """
     with np.load(portraits) as file:
         scores, landmarks = file["blendshapes"], file["landmarks"]
     span = np.linalg.norm(landmarks[:, 33] - landmarks[:, 263], axis=-1)
@@ -107,7 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train, print the held-out error in per cent of the inter-ocular distance, write the weights."""
+    """Train, print the held-out error in per cent of the eyes' distance, write the weights."""
     from models.checkpoints import save_tensors
     from models.lite.rig import load_rig
 

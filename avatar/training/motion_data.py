@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from avatar.evaluation.lips import mouth_measures as tracked_measures
-from avatar.training.channel import Channel
+from avatar.training.channel import Channel, transmitted
 from avatar.training.corpus import load_utterances
 from avatar.training.mouth_shapes import Range, shape_weights
 from avatar.training.recordings import TrackedClip, recorded_speakers, tracked_clips
@@ -28,7 +28,6 @@ from avatar.training.takes import (
     silent_takes,
 )
 from avatar.training.visemes import Timing, mouth_measures
-from avatar.training.channel import transmitted
 from avatar.training.voices import Utterance
 from models.lite.rig import Rig
 
@@ -69,6 +68,26 @@ class Examples(NamedTuple):
 
     rows: np.ndarray
     weights: np.ndarray
+
+
+def examples_of(
+    voices: list[Path],
+    folder: Path,
+    options: TakeOptions,
+    rig: Rig,
+    timing: Timing,
+    span: Range,
+) -> tuple[Examples, Examples]:
+    """Examples of training and of held-out voices; what is already in `folder` is not made again."""
+    files = take_files(voices, folder, options)
+    known, unknown = ([f for f in files if (f.stem in HELD_OUT) is held] for held in (False, True))
+    if not unknown:
+        raise ValueError(f"none of the voices to hold out was made: {', '.join(HELD_OUT)}")
+    training = speech_examples(known, rig, timing, span)
+    if options.data is not None:
+        clips = clip_examples(folder / "clips.npz", options, rig, span)
+        training = Examples(*map(np.concatenate, zip(training, clips, strict=True)))
+    return training, speech_examples(unknown, rig, timing, span)
 
 
 def take_files(voices: list[Path], folder: Path, options: TakeOptions) -> list[Path]:
@@ -115,26 +134,54 @@ def speech_examples(files: list[Path], rig: Rig, timing: Timing, span: Range) ->
     return Examples(np.concatenate(rows), np.stack(weights))
 
 
-def clip_examples(options: TakeOptions, rig: Rig, span: Range) -> Examples | None:
-    """Examples whose targets are tracked faces, None without data; clips are strung with silence between."""
-    if options.data is None or options.clip_takes == 0:
-        return None
+def clip_examples(path: Path, options: TakeOptions, rig: Rig, span: Range) -> Examples:
+    """Examples whose targets are tracked faces; their MFCC is kept in `path`.
+
+    Clips are strung together with silence between, in an order that the seed decides.
+    """
+    assert options.data is not None
     clips = [_clip_targets(clip, rig, span) for clip in tracked_clips(options.data).values()]
-    rng = np.random.default_rng(options.seed)
-    rows, weights = [], []
-    for _ in range(options.clip_takes * len(clips)):
-        sound = np.zeros(SAMPLES, np.float32)
-        target = np.zeros((FRAMES, clips[0][1].shape[1]), np.float32)
-        frame = int(rng.integers(0, 20))
-        while frame < FRAMES:
-            samples, wanted = clips[rng.integers(len(clips))]
-            room = min(len(wanted), FRAMES - frame)
-            target[frame : frame + room] = wanted[:room]
-            sound[frame * 640 : (frame + room) * 640] = samples[: room * 640]
-            frame += room + int(rng.integers(0, 20))
-        rows.append(mfcc_rows(transmitted(sound, np.roll(sound, 40000), rng, Channel())))
-        weights.append(target)
-    return Examples(np.stack(rows), np.stack(weights))
+    orders = [_order(clips, options.seed + i) for i in range(options.clip_takes * len(clips))]
+    if not path.exists():
+        rng = np.random.default_rng(options.seed)
+        rows = [_clip_rows(clips, order, rng) for order in orders]
+        np.savez(path, rows=np.stack(rows))
+    with np.load(path) as file:
+        return Examples(file["rows"], np.stack([_laid_out(clips, order)[1] for order in orders]))
+
+
+def _order(clips: list[tuple[np.ndarray, np.ndarray]], seed: int) -> list[tuple[int, int]]:
+    """Which clip starts at which picture of a take, as (clip, picture)."""
+    rng = np.random.default_rng(seed)
+    frame, order = int(rng.integers(0, 20)), []
+    while frame < FRAMES:
+        order.append((int(rng.integers(len(clips))), frame))
+        frame += len(clips[order[-1][0]][1]) + int(rng.integers(0, 20))
+    return order
+
+
+def _laid_out(
+    clips: list[tuple[np.ndarray, np.ndarray]], order: list[tuple[int, int]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sound [SAMPLES] and targets [T, S] of a take."""
+    sound = np.zeros(SAMPLES, np.float32)
+    target = np.zeros((FRAMES, clips[0][1].shape[1]), np.float32)
+    for clip, frame in order:
+        samples, wanted = clips[clip]
+        room = min(len(wanted), FRAMES - frame)
+        target[frame : frame + room] = wanted[:room]
+        sound[frame * 640 : (frame + room) * 640] = samples[: room * 640]
+    return sound, target
+
+
+def _clip_rows(
+    clips: list[tuple[np.ndarray, np.ndarray]],
+    order: list[tuple[int, int]],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """MFCC rows of a take after a channel."""
+    sound, _ = _laid_out(clips, order)
+    return mfcc_rows(transmitted(sound, np.roll(sound, SAMPLES // 3), rng, Channel()))
 
 
 def _clip_targets(clip: TrackedClip, rig: Rig, span: Range) -> tuple[np.ndarray, np.ndarray]:

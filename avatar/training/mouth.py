@@ -1,9 +1,9 @@
-"""Renders what is inside the mouth, once, from the 3D face: an upper layer and a lower layer with the tongue.
+"""Renders the inside of the mouth from the 3D face: an upper layer, and a lower with the tongue.
 
     python -m avatar.train mouth --face3d DIR
 
-ICT-FaceKit (MIT) gives teeth, gums and tongue; the light is ours. The layers are seen from the front, in
-inter-ocular distances, with the line between the closed lips as their origin.
+ICT-FaceKit (MIT) gives teeth, gums and tongue; the light is ours. The layers are seen from the
+front, in inter-ocular distances, with the line between the closed lips as their origin.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def surface_points(vertices: np.ndarray, on_ict: dict[str, np.ndarray]) -> np.nd
 def normalised(
     ict: dict[str, np.ndarray], on_ict: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Neutral vertices and the jawOpen delta, both [V, 3]: y down, z away, inter-ocular units, lip line at 0."""
+    """Neutral vertices and the jawOpen delta, both [V, 3].
+
+    y down, z away from the camera, in inter-ocular distances, the lip line at 0.
+    """
     axes = np.array([1, -1, -1], np.float32)
     neutral = ict["neutral"] * axes
     mesh = surface_points(neutral, on_ict)
@@ -105,7 +108,7 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def render(vertices: np.ndarray, triangles: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """One layer seen from the front, [H, W, 4] uint8 RGB premultiplied and alpha; 2x2 samples a pixel."""
+    """One layer seen from the front, [H, W, 4] uint8 premultiplied RGBA; 2x2 samples a pixel."""
     samples = 2
     scale = PIXELS_PER_UNIT * samples
     height, width = (samples * round(side * PIXELS_PER_UNIT) for side in (HEIGHT, WIDTH))

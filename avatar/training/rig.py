@@ -1,8 +1,9 @@
-"""Fits the rig of model `lite` to the expression basis: jacobians and skinning weights by least squares.
+"""Fits the rig of model `lite`, jacobians and skinning weights, to the basis by least squares.
 
-    python -m avatar.train rig --face3d DIR
+    python -m avatar.train rig --face3d DIR --portraits FILE
 
 DIR holds `mediapipe_arkit_basis.npz` (ICT-FaceKit, MIT, on MediaPipe's canonical mesh, Apache-2.0).
+FILE holds tracked portraits, for the gains of the tracker's scores.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 EYE_CORNERS = (33, 263)
+"""Outer eye corners of the mesh, image left and image right."""
 NEIGHBOURS = 8
 """Vertices behind one jacobian, and key points behind one vertex."""
 RIDGE = 1e-3
@@ -41,7 +43,10 @@ def image_axes(points: np.ndarray) -> np.ndarray:
 
 
 def face_frame(mesh: np.ndarray) -> tuple[np.ndarray, float]:
-    """The mesh [V, 3] with its origin between the outer eye corners and unit inter-ocular distance, and that distance."""
+    """The mesh [V, 3] in the face frame, and its inter-ocular distance before.
+
+    The origin is between the outer eye corners, the unit the distance between them.
+    """
     right, left = mesh[list(EYE_CORNERS)]
     span = float(np.linalg.norm(left - right))
     return (mesh - (right + left) / 2) / span, span
@@ -61,7 +66,10 @@ def skin_triangles(basis: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def geodesics(mesh: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Distances along the skin between all vertices [V, V]: the lips are neighbours only through the mouth's corners."""
+    """Distances along the skin between all vertices, [V, V].
+
+    The lips are neighbours only through the mouth's corners.
+    """
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     length = np.linalg.norm(mesh[edges[:, 0]] - mesh[edges[:, 1]], axis=1)
     n = len(mesh)
@@ -79,7 +87,10 @@ def fit_jacobians(
     """Change of the jacobian of each key point per expression by least squares over its neighbours.
 
     Args:
-        mesh: [V, 2]; deltas: [E, V, 2]; points: [K] vertex indices; distance: [V, V].
+        mesh: [V, 2], the neutral mesh, face frame.
+        deltas: [E, V, 2], what each expression adds to it.
+        points: [K] vertex indices of the key points.
+        distance: [V, V], distances along the skin.
 
     Returns:
         [E, K, 2, 2] float32, dJ = sum (dv - dx)(v - x)^T (sum (v - x)(v - x)^T)^-1.
@@ -101,7 +112,7 @@ def fit_skin(
     dj: np.ndarray,
     distance: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Skinning of each vertex by its nearest key points: ridge regression with weights that sum to one.
+    """Skinning of each vertex by its nearest key points: ridge regression, weights sum to one.
 
     The motions that the weights must reproduce are the expressions themselves, and the three
     affine motions of the plane, so that identity and scale pass through unchanged.
@@ -128,7 +139,7 @@ def fit_skin(
 def constrained_ridge(
     design: np.ndarray, target: np.ndarray, prior: np.ndarray, ridge: float
 ) -> np.ndarray:
-    """argmin |A w - b|^2 + ridge |w - prior|^2 subject to sum w = 1, by its Lagrangian."""
+    """The argmin of |A w - b|^2 + ridge |w - prior|^2 subject to sum w = 1, by its Lagrangian."""
     n = len(prior)
     system = np.zeros((n + 1, n + 1))
     system[:n, :n] = design.T @ design + ridge * np.eye(n)
@@ -159,7 +170,7 @@ def fit(basis: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def held_out_error(rig: dict[str, np.ndarray], basis: dict[str, np.ndarray]) -> dict[str, float]:
-    """Mean vertex error of the skinning on random mixes of expressions, per cent of the inter-ocular distance."""
+    """Mean vertex error on random mixes of expressions, per cent of the inter-ocular distance."""
     mesh, span = face_frame(image_axes(basis["canonical"]))
     moves = image_axes(basis["deltas"].transpose(2, 0, 1))[..., :2] / span
     mixes = np.random.default_rng(0).uniform(0, 1, (200, len(moves))) ** 4

@@ -1,7 +1,8 @@
-"""Fits how much of an expression one unit of a tracker's blendshape score means, on still portraits.
+"""Fits how much of an expression one unit of a tracker's score means, on still portraits.
 
-Scores are not weights: a score of 0.1 for `jawOpen` goes with a jaw that is 0.18 open. People differ
-in shape far more than in expression, so one gain per expression is regressed over all portraits at once.
+Scores are not weights: a score of 0.1 for `jawOpen` goes with a jaw that is 0.18 open. People
+differ in shape far more than in expression, so one gain per expression is regressed over all
+portraits at once.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.fomm.blocks import AntiAlias, Hourglass
-from models.fomm.geometry import coordinate_grid, gaussian_maps, inverse, sample
+from models.fomm.geometry import coordinate_grid, full_precision, gaussian_maps, inverse, sample
 from models.fomm.key_points import KeyPoints
 from models.fomm.sizes import FommSizes
 
@@ -64,10 +64,12 @@ class DenseMotion(nn.Module):
             Flow [B, h, w, 2] float32, coordinates in the source, and occlusion [B, 1, h, w] 0..1,
             0 where the source does not show what is needed.
         """
-        proposals = self._proposals(source, driving)  # [B, K + 1, h, w, 2]
+        with full_precision(driving.value):
+            proposals = self._proposals(source, driving)  # [B, K + 1, h, w, 2]
         features = self.hourglass(self._inputs(source, driving, proposals))
         mask = torch.softmax(self.mask(features).float(), dim=1)
-        flow = torch.einsum("bkhw,bkhwi->bhwi", mask, proposals)
+        with full_precision(mask):
+            flow = torch.einsum("bkhw,bkhwi->bhwi", mask, proposals)
         return flow, torch.sigmoid(self.occlusion(features))
 
     def _proposals(self, source: MotionSource, driving: KeyPoints) -> Tensor:

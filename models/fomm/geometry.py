@@ -9,6 +9,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+def full_precision(like: Tensor) -> torch.autocast:
+    """Switches mixed precision off: coordinates need more than eight bits."""
+    return torch.autocast(like.device.type, enabled=False)
+
+
 def coordinate_grid(height: int, width: int, like: Tensor) -> Tensor:
     """Coordinates of every pixel, [H, W, 2] (x, y), in dtype and device of `like`."""
     x = torch.linspace(-1, 1, width, dtype=like.dtype, device=like.device)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.fomm.blocks import AntiAlias, Hourglass
-from models.fomm.geometry import coordinate_grid
+from models.fomm.geometry import coordinate_grid, full_precision
 from models.fomm.sizes import FommSizes
 
 TEMPERATURE = 0.1
@@ -58,10 +58,11 @@ class KeyPointHeads(nn.Module):
         """
         logits = self.kp(features).float()
         B, K, h, w = logits.shape
-        heat = torch.softmax(logits.flatten(2) / TEMPERATURE, dim=-1)  # [B, K, h w]
-        value = heat @ coordinate_grid(h, w, heat).flatten(0, 1)  # [B, K, 2]
         local = self.jacobian(features).float().view(B, K, 4, h * w)
-        jacobian = (local @ heat[..., None]).view(B, K, 2, 2)
+        with full_precision(logits):
+            heat = torch.softmax(logits.flatten(2) / TEMPERATURE, dim=-1)  # [B, K, h w]
+            value = heat @ coordinate_grid(h, w, heat).flatten(0, 1)  # [B, K, 2]
+            jacobian = (local @ heat[..., None]).view(B, K, 2, 2)
         return KeyPoints(value, jacobian), heat.view(B, K, h, w)
 
     def forward(self, features: Tensor) -> KeyPoints:

@@ -1,1 +1,1 @@
-"""Model `lite`: key points on a face mesh, driven by a small LSTM, warping the portrait's own pixels."""
+"""Model `lite`: key points on a face mesh, driven by an LSTM, warp the portrait's own pixels."""

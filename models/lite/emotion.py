@@ -1,8 +1,8 @@
-"""Emotion of model `lite`: a linear feature f_e of a tracked face, and the displacements it asks for.
+"""Emotion of model `lite`: a linear feature f_e of a tracked face, and the displacements it causes.
 
 E_e is linear without bias on purpose: a weighted sum of features is the feature of the blended
-face and strength is a factor, so every interpolation is smooth (paper, Figure 1). What is not linear,
-keeping the lips of a closed sound closed, is P_d's part, which sees the talking face.
+face and strength is a factor, so every interpolation is smooth (paper, Figure 1). What is not
+linear, keeping the lips of a closed sound closed, is P_d's part, which sees the talking face.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ FREQUENCIES = 4
 
 
 def positional_encoding(v: Tensor) -> Tensor:
-    """[..., D] float32 -> [..., D (1 + 2 FREQUENCIES)]: v, sin(2^k pi v), cos(2^k pi v) (paper, section 3.2)."""
+    """v, sin(2^k pi v) and cos(2^k pi v), [..., D] float32 -> [..., D (1 + 2 FREQUENCIES)].
+
+    The encoding of section 3.2 of the paper.
+    """
     octaves = [f(math.pi * 2**k * v) for k in range(FREQUENCIES) for f in (torch.sin, torch.cos)]
     return torch.cat([v, *octaves], dim=-1)
 

@@ -1,8 +1,8 @@
 """The eyes behind the lids: the portrait's own eyes, which neither squeeze nor move when lids do.
 
-Each eye is drawn between its lid contours with soft edges, sampled from the portrait where the head,
-not the lids, has carried it; gaze shifts the sample, and lids opened wider than in the portrait
-stretch it a little.
+Each eye is drawn between its lid contours with soft edges, sampled from the portrait where the
+head, not the lids, has carried it; gaze shifts the sample, and lids opened wider than in the
+portrait stretch it a little.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EYES = (
      np.array([362, 382, 381, 380, 374, 373, 390, 249, 263])),
 )
 # fmt: on
-"""Upper and lower lid contours of the eye at image left and at image right, each from left to right."""
+"""Upper and lower lid contours, from left to right, of the eyes at image left and image right."""
 GAZE_REACH = 0.09
 """How far the pupil moves at gaze 1, inter-ocular distances."""
 
@@ -61,7 +61,7 @@ def draw_eyes(
 
 
 def _affine(points: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """The affine map [2, 3] that takes points [n, 2] to images [n, 2] in the least-squares sense."""
+    """The affine map [2, 3] that best takes points [n, 2] to images [n, 2], by least squares."""
     design = np.column_stack([points, np.ones(len(points))])
     return np.linalg.lstsq(design, images, rcond=None)[0].T
 
@@ -78,7 +78,7 @@ def _draw_eye(
     below: np.ndarray,
     middle: np.ndarray,
     back: np.ndarray,
-    wider: float,
+    wider: np.float32,
     gaze: np.ndarray,
 ) -> None:
     """One eye between its lids; `back` [2, 3] maps px of `out` to px of `pixels`."""
@@ -91,8 +91,9 @@ def _draw_eye(
         for contour, local in ((above, upper), (below, lower)):
             dx, dy = contour[i, 0] - middle[0], contour[i, 1] - middle[1]
             local[i, 0], local[i, 1] = dx * ax + dy * ay, dy * ax - dx * ay
-    left, right = min(above[:, 0].min(), below[:, 0].min()), max(above[:, 0].max(), below[:, 0].max())
-    top, bottom = min(above[:, 1].min(), below[:, 1].min()), max(above[:, 1].max(), below[:, 1].max())
+    left, top = min(above[:, 0].min(), below[:, 0].min()), min(above[:, 1].min(), below[:, 1].min())
+    right = max(above[:, 0].max(), below[:, 0].max())
+    bottom = max(above[:, 1].max(), below[:, 1].max())
     height, width = out.shape[:2]
     for y in range(max(0, int(top)), min(height, int(bottom) + 2)):
         for x in range(max(0, int(left)), min(width, int(right) + 2)):

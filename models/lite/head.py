@@ -34,7 +34,7 @@ MAX_WEIGHT = 1.4
 
 
 class LiteState(NamedTuple):
-    """One caller's memory: that of the audio-to-motion network; all else is a function of the step."""
+    """One caller's memory: the audio-to-motion network's; all else is a function of the step."""
 
     motion: MotionState
 
@@ -44,7 +44,8 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
 
     Args:
         folder: where the weights are; the shipped ones by default.
-        device: `cpu` or `cuda`; the networks always run on the CPU (2 ms), the picture on the device.
+        device: `cpu` or `cuda`, where the picture is drawn; the networks always run on the CPU
+            (2 ms).
     """
 
     name = "lite"
@@ -67,7 +68,7 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
 
     @torch.inference_mode()
     def encode_emotion(self, track: FaceTrack) -> Tensor:
-        """Emotion features of a tracked clip, [T, EMOTION_DIMS] float32; a face at rest gives zeros."""
+        """Emotion features of a clip, [T, EMOTION_DIMS] float32; a face at rest gives zeros."""
         above_rest = np.maximum(track.blendshapes - self.rest, 0)
         weights = torch.from_numpy(expression_weights(self.rig, above_rest)) * EXPRESSIVENESS
         return self.encoder(weights.clamp(max=MAX_WEIGHT) * self._worn)

@@ -1,4 +1,4 @@
-"""The mesh of one portrait: the face in its neutral shape, and the head, hair and shoulders around it."""
+"""The mesh of one portrait: the face at rest, and the head, hair and shoulders around it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RINGS = (1.06, 1.15, 1.28, 1.45, 1.7, 2.0, 2.4)
 HEAD_RADIUS, STILL_RADIUS = 1.5, 2.5
 """Up to the first the surroundings move with the head; from the second on they stand still."""
 DEPTH_RADIUS = 1.8
-"""Radius at which the surroundings are as deep as the axis of the head, where turning moves them least."""
+"""Radius where the surroundings are as deep as the head's axis: turning moves them least."""
 NECK_LENGTH = 1.5
 """Inter-ocular distances below the chin over which the neck comes to rest."""
 SKIN_REACH = 0.35
@@ -79,7 +79,7 @@ def surround(landmarks: np.ndarray, own: HeadPose, size: int) -> Surroundings:
 
 
 def _outer_points(oval: np.ndarray, centre: np.ndarray, size: int) -> np.ndarray:
-    """Rings and grid points inside the picture and outside the face, px [G, 2]; the border comes last."""
+    """Rings and grid points inside the picture and outside the face, px [G, 2]; the border last."""
     rings = np.concatenate([centre + r * (oval[::2] - centre) for r in RINGS])
     step = size / 14
     axis = np.linspace(0, size - 1, 15)
@@ -109,7 +109,7 @@ def _radius(points: np.ndarray, oval: np.ndarray, centre: np.ndarray) -> np.ndar
 def _follow(
     points: np.ndarray, radius: np.ndarray, landmarks: np.ndarray, own: HeadPose, size: int
 ) -> np.ndarray:
-    """How far each point goes with the head: all of the skull, ever less of the neck, nothing at the border."""
+    """How far each point goes with the head: the skull fully, the neck ever less, the border 0."""
     skull = 1 - smoothstep(radius, HEAD_RADIUS, STILL_RADIUS)
     down = own.rotation[:2, 1] / np.linalg.norm(own.rotation[:2, 1])
     below = (points - landmarks[152, :2]) @ down / own.scale
@@ -136,7 +136,7 @@ def face_vertices(landmarks: np.ndarray, own: HeadPose) -> np.ndarray:
 
 
 def triangulate(points: np.ndarray, face_triangles: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Triangles of the whole picture [M, 3] int32: surroundings first, then the face from back to front.
+    """Triangles of the whole picture [M, 3] int32: surroundings, then the face from back to front.
 
     Args:
         points: [N, 2] float px; the first 468 are the face, the others its surroundings.

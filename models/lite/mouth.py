@@ -26,8 +26,6 @@ TEETH_BELOW_LIP = 0.022
 """How far the upper teeth reach below the line of the closed lips, inter-ocular distances."""
 CAVITY = (52, 20, 19)
 """RGB of the mouth where no layer lies, before toning."""
-
-
 SHADE_DEPTH, SHADE_FLOOR = np.float32(14), np.float32(0.7)
 """Layer pixels over which the shadow of the upper lip fades, and the light left right below it."""
 
@@ -35,7 +33,7 @@ SHADE_DEPTH, SHADE_FLOOR = np.float32(14), np.float32(0.7)
 class MouthFit(NamedTuple):
     """The mouth of one portrait.
 
-    upper, lower: [h, w, 4] uint8, RGB premultiplied and alpha, toned; the lip line is in the middle.
+    upper, lower: [h, w, 4] uint8, RGB premultiplied and alpha, toned; the lip line in the middle.
     cavity: [3] float32 RGB 0..255.
     pixels_per_unit: layer pixels per inter-ocular distance on this face.
     jaw_ratio: how far the lower teeth move when the chin moves by one.
@@ -115,9 +113,11 @@ def draw_mouth(
 
     Args:
         out: [H, W, 3] uint8 RGB, changed in place.
-        upper, lower: [h, w, 4] uint8, premultiplied.
+        upper: [h, w, 4] uint8, premultiplied, the layer that stays with the skull.
+        lower: [h, w, 4] uint8, premultiplied, the layer that goes with the jaw.
         cavity: [3] float32 RGB.
-        lips_above, lips_below: [n, 2] float32 px, inner contours along the mouth, sharing their ends.
+        lips_above: [n, 2] float32 px, inner contour of the upper lip, from image left to right.
+        lips_below: [n, 2] float32 px, inner contour of the lower lip; the ends are shared.
         origin: [2] float32 px, where the middle of the closed lips would be.
         axis: [2] float32 unit vector along the mouth, towards image right.
         layer_scale: [2] float32, layer pixels per picture pixel, along and across the mouth.

@@ -1,4 +1,4 @@
-"""From key points to a picture: skin the mesh, turn the head, draw face, surroundings, eyes and mouth."""
+"""From key points to a picture: skin the mesh, turn the head, draw face, eyes and mouth."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Warp(Protocol):
         target: np.ndarray,
         source: np.ndarray,
         triangles: np.ndarray,
-    ) -> None: ...
+    ) -> None:
+        """Draw the mesh into `out`."""
+        ...
 
 
 def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp) -> np.ndarray:
@@ -62,7 +64,10 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
 
 
 def talking_face(rig: Rig, portrait: LitePortrait, x: Tensor, jacobian: Tensor) -> np.ndarray:
-    """The mesh [468, 3] float32 that key points x [K, 2] and jacobians [K, 2, 2] ask for, lips never crossed."""
+    """The mesh [468, 3] float32 that key points x [K, 2] and jacobians [K, 2, 2] ask for.
+
+    Lips and lids that would cross meet halfway.
+    """
     neutral = torch.from_numpy(portrait.neutral[:, :2])
     moved = skin(rig, neutral, portrait.x0[0], x - portrait.x0[0], jacobian - portrait.j0[0])
     face = portrait.neutral.copy()
@@ -98,6 +103,6 @@ def _draw_inside(
     per_px = mouth.pixels_per_unit / px / facing
     shift = -mouth.depth * mouth.pixels_per_unit * rotation[:2, 2]
     drop = (face[CHIN] - portrait.neutral[CHIN])[:2] * mouth.jaw_ratio
-    jaw = (drop + [0, LOWER_TEETH_BELOW]) * mouth.pixels_per_unit
+    jaw = (drop + np.array([0, LOWER_TEETH_BELOW])) * mouth.pixels_per_unit
     arrays = (target[INNER_UPPER], target[INNER_LOWER], origin, axis, per_px, shift, jaw)
     draw_mouth(out, mouth.upper, mouth.lower, mouth.cavity, *(a.astype(np.float32) for a in arrays))

@@ -24,10 +24,10 @@ from models.talking_head import FaceImage
 INNER_UPPER = np.array([78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308])
 INNER_LOWER = np.array([78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308])
 """Inner contours of the lips, image left to image right; they share the corners."""
-UPPER_LID = np.array([246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398])
 OUTER_UPPER = np.array([61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291])
 OUTER_LOWER = np.array([61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291])
 """Outer contours of the lips, in step with the inner ones."""
+UPPER_LID = np.array([246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398])
 LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 381, 382])
 """Lid contours of both eyes, corners left out; upper and lower correspond."""
 # fmt: on
@@ -49,8 +49,9 @@ CLOSING_REACH = 0.16
 
 
 class LitePortrait(NamedTuple):
-    """One encoded portrait; K key points, N mesh vertices: the face (468), its surroundings, and
-    OPENINGS once more.
+    """One encoded portrait; K key points and N mesh vertices.
+
+    The vertices are the face (468), its surroundings, and OPENINGS once more.
 
     x0, j0: [1, K, 2] and [1, K, 2, 2] float32, neutral key points and jacobians, face frame.
     neutral: [468, 3] float32, the face at rest, face frame.
@@ -105,20 +106,22 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
 
 
 def line_openings(source: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give what is seen through lids and lips vertices of its own, so that it need not move with them.
+    """Give what is seen through lids and lips vertices of its own: it does not move with them.
 
-    It is coloured like the edge of lips and lids, as the rim of the mouth and the eyes that are drawn
-    over it. The lips' own edge is taken a little inside their red, so that teeth which show in the
-    portrait do not stick to it.
+    It is coloured like the edge of lips and lids, as the rim of the mouth and the eyes that are
+    drawn over it. The lips' own edge is taken a little inside their red, so that teeth which show
+    in the portrait do not stick to it.
 
     Args:
-        source: [N, 2] float32 px; triangles: [M, 3] int32.
+        source: [N, 2] float32 px, where the vertices are in the portrait.
+        triangles: [M, 3] int32.
 
     Returns:
         [N + len(OPENINGS), 2] float32 px and triangles that use the new vertices.
     """
     out = source.copy()
-    inner, outer = (np.concatenate(c) for c in ((INNER_UPPER, INNER_LOWER), (OUTER_UPPER, OUTER_LOWER)))
+    inner = np.concatenate([INNER_UPPER, INNER_LOWER])
+    outer = np.concatenate([OUTER_UPPER, OUTER_LOWER])
     opened = np.linalg.norm(source[14] - source[13]) / np.linalg.norm(source[308] - source[78])
     trim = np.interp(opened, (0.03, 0.15), LIP_TRIM)
     out[inner] += trim * (source[outer] - source[inner])

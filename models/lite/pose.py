@@ -1,4 +1,4 @@
-"""Rigid motion of the head: fitting the portrait's own pose, and turning the head about the neck."""
+"""Rigid motion of the head: fitting the portrait's own pose, turning the head about the neck."""
 
 from __future__ import annotations
 

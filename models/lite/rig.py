@@ -1,4 +1,4 @@
-"""The rig of model `lite`: key points on the face mesh and the linear skinning that hangs the mesh on them.
+"""The rig of model `lite`: key points on the face mesh, and the linear skinning that moves it.
 
 Everything lives in the face's own frame: x to image right, y down, z away from the camera, origin
 midway between the outer eye corners, unit the distance between them. Fitted by
@@ -10,13 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from models.checkpoints import load_tensors
-
-EYE_CORNERS = (33, 263)
-"""Outer eye corners of the mesh, image left and image right."""
 
 
 class Rig(NamedTuple):
@@ -28,7 +24,8 @@ class Rig(NamedTuple):
     dx: [E, K, 2] float32, displacement of the key points at weight 1 of each expression.
     dj: [E, K, 2, 2] float32, change of the jacobians at weight 1 of each expression.
     mesh: [V, 3] float32, the generic neutral face.
-    skin_index, skin_weight: [V, 8] int64 and float32, the key points that move each vertex; weights sum to 1.
+    skin_index: [V, 8] int64, the key points that move each vertex.
+    skin_weight: [V, 8] float32, by how much; the weights of a vertex sum to 1.
     triangles: [898, 3] int64, the mesh with its openings filled.
     score_names: 52 names of the tracker's blendshape scores.
     score_gain: [E] float32, expression weight per unit of score.
@@ -66,8 +63,8 @@ class Rig(NamedTuple):
 def load_rig() -> Rig:
     """The shipped rig."""
     tensors, settings = load_tensors("rig")
-    names = {key: tuple(settings[key]) for key in ("shape_names", "score_names")}
-    return Rig(**names, **tensors)
+    shapes, scores = (tuple(settings[key]) for key in ("shape_names", "score_names"))
+    return Rig(shape_names=shapes, score_names=scores, **tensors)
 
 
 def skin(rig: Rig, vertices: Tensor, x0: Tensor, dx: Tensor, dj: Tensor) -> Tensor:
@@ -89,7 +86,7 @@ def skin(rig: Rig, vertices: Tensor, x0: Tensor, dx: Tensor, dj: Tensor) -> Tens
 
 
 def basis_matrix(score_names: tuple[str, ...], shape_names: tuple[str, ...]) -> np.ndarray:
-    """Which expression each of the tracker's blendshape scores speaks of, [scores, E] float32 of 0 and 1.
+    """Which expression each of the tracker's blendshape scores means, [scores, E] float32, 0 or 1.
 
     `browInnerUp` and `cheekPuff` drive both halves; `_neutral` and `tongueOut` drive nothing.
     """
@@ -104,6 +101,6 @@ def basis_matrix(score_names: tuple[str, ...], shape_names: tuple[str, ...]) -> 
 
 
 def expression_weights(rig: Rig, scores: np.ndarray) -> np.ndarray:
-    """Expression weights of tracked blendshape scores, [..., 52] float32 0..1 -> [..., E] float32."""
+    """Expression weights of the tracker's scores, [..., 52] float32 0..1 -> [..., E] float32."""
     weights = scores @ basis_matrix(rig.score_names, rig.shape_names)
     return (weights * rig.score_gain.numpy()).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The CPU warp: triangles of the portrait drawn where the motion puts them, over a still background.
+"""The CPU warp: draws the portrait's triangles where the motion puts them, over a still background.
 
 One pass over the covered pixels: affine source coordinates per triangle, bilinear samples of the
 premultiplied portrait in 8-bit fixed point, composited at once. `models/lite/warp_torch.py` is the
@@ -29,7 +29,8 @@ def warp(
         out: [H, W, 3] uint8 RGB, overwritten wherever a triangle lies.
         portrait: [H, W, 4] uint8, RGB premultiplied by the matte, and the matte.
         background: [H, W, 3] uint8 RGB, seen where the matte is not 255.
-        target: [N, 2] float32, where the vertices are in `out`, px (pixel centres are whole numbers).
+        target: [N, 2] float32, where the vertices are in `out`, px, with pixel centres at whole
+            numbers.
         source: [N, 2] float32, where the vertices are in `portrait`, px.
         triangles: [M, 3] int32, drawn in this order.
     """
@@ -58,10 +59,8 @@ def warp(
         last = min(height - 1, int(np.floor(max(ay, by, cy) + COVER)))
         for y in range(first, last + 1):
             left, right = _span(ax, ay, bx, by, cx, cy, np.float32(y))
-            x0, x1 = (
-                max(0, int(np.ceil(left - COVER))),
-                min(width - 1, int(np.floor(right + COVER))),
-            )
+            x0 = max(0, int(np.ceil(left - COVER)))
+            x1 = min(width - 1, int(np.floor(right + COVER)))
             u = source[a, 0] + ux * (x0 - ax) + uy * (y - ay)
             v = source[a, 1] + vx * (x0 - ax) + vy * (y - ay)
             for x in range(x0, x1 + 1):

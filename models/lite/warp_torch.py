@@ -14,6 +14,7 @@ from torch.nn.functional import grid_sample
 ROWS = 16
 """Pixel rows tested together."""
 COVER = 1e-3
+"""Share of a triangle by which it overlaps its neighbours, so that no crack opens between them."""
 
 
 class TorchWarp:
@@ -54,14 +55,13 @@ def source_map(corners: Tensor, texture: Tensor, height: int, width: int) -> tup
     Args:
         corners: [M, 3, 2] float32 px, triangles in drawing order.
         texture: [M, 3, 2] float32 px, their places in the texture.
-        height, width: of the picture.
+        height: of the picture, px.
+        width: of the picture, px.
 
     Returns:
         [H, W, 2] float32 px (0 where nothing covers) and [H, W] bool, covered.
     """
-    a, b, c = corners.unbind(1)
-    ab, ac = b - a, c - a
-    area = ab[:, 0] * ac[:, 1] - ac[:, 0] * ab[:, 1]
+    area = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     where = torch.zeros(height, width, 2, device=corners.device)
     covered = torch.zeros(height, width, dtype=torch.bool, device=corners.device)
     low, high = corners[..., 1].amin(1), corners[..., 1].amax(1)
@@ -72,9 +72,7 @@ def source_map(corners: Tensor, texture: Tensor, height: int, width: int) -> tup
         if len(touch) == 0:
             continue
         px = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)  # [rows, W, 2]
-        arm = px[None] - a[touch, None, None]
-        u = (arm[..., 0] * ac[touch, 1, None, None] - ac[touch, 0, None, None] * arm[..., 1]) / area[touch, None, None]
-        v = (ab[touch, 0, None, None] * arm[..., 1] - arm[..., 0] * ab[touch, 1, None, None]) / area[touch, None, None]
+        u, v = _barycentric(px, corners[touch])
         inside = (u >= -COVER) & (v >= -COVER) & (u + v <= 1 + COVER)
         order = torch.arange(1, len(touch) + 1, device=corners.device)[:, None, None]
         last, index = (inside * order).max(0)
@@ -83,6 +81,19 @@ def source_map(corners: Tensor, texture: Tensor, height: int, width: int) -> tup
         where[top : top + ROWS] = t0 + u * (t1 - t0) + v * (t2 - t0)
         covered[top : top + ROWS] = last > 0
     return where, covered
+
+
+def _barycentric(px: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
+    """Shares of the second and the third corner [n, 3, 2] at points [h, w, 2], each [n, h, w]."""
+    a, b, c = corners[:, :, None, None].unbind(1)
+    ab, ac, arm = b - a, c - a, px - a
+    area = _cross(ab, ac)
+    return _cross(arm, ac) / area, _cross(ab, arm) / area
+
+
+def _cross(a: Tensor, b: Tensor) -> Tensor:
+    """Twice the signed area of the triangles that vectors [..., 2] span."""
+    return a[..., 0] * b[..., 1] - b[..., 0] * a[..., 1]
 
 
 def _sample(picture: Tensor, where: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Folds of the skin that come with an expression: frown lines, a furrowed forehead, smile lines.
 
-A warp moves skin but cannot fold it, and people read a lowered brow by the folds it throws. Each fold
-is a soft dark line with a light ridge, laid on the portrait in its own pixels, so that it moves with
-the skin; how deep it is follows from the key points.
+A warp moves skin but cannot fold it, and people read a lowered brow by the folds it throws. Each
+fold is a soft dark line with a light ridge, laid on the portrait in its own pixels, so that it
+moves with the skin; how deep it is follows from the key points.
 """
 
 from __future__ import annotations
@@ -74,12 +74,13 @@ def _forehead_lines(p: np.ndarray) -> list[np.ndarray]:
 
 
 def _fold(lines: list[np.ndarray], scale: float, size: int, depth: float) -> Fold:
-    """Shade of polylines px: a dark core with a light ridge on either side, fading towards its ends."""
+    """Shade of polylines px: a dark core between two light ridges, fading towards its ends."""
     margin = 6 * WIDTH * scale
     corners = np.concatenate(lines)
     left, top = np.maximum(np.floor(corners.min(0) - margin), 0).astype(int)
     right, bottom = np.minimum(np.ceil(corners.max(0) + margin), size - 1).astype(int)
-    grid = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), -1).astype(np.float32)
+    pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), -1)
+    grid = pixels.astype(np.float32)
     shade = np.zeros(grid.shape[:2], np.float32)
     for line in lines:
         distance, along = _to_polyline(grid, line)
@@ -91,8 +92,9 @@ def _fold(lines: list[np.ndarray], scale: float, size: int, depth: float) -> Fol
 
 
 def _to_polyline(grid: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of grid points [h, w, 2] to a polyline [n, 2], px, and how far along it they are, 0..1."""
-    distance, along = np.full(grid.shape[:2], np.inf, np.float32), np.zeros(grid.shape[:2], np.float32)
+    """Distance px of grid points [h, w, 2] to a polyline [n, 2], and how far along it, 0..1."""
+    distance = np.full(grid.shape[:2], np.inf, np.float32)
+    along = np.zeros(grid.shape[:2], np.float32)
     parts = len(line) - 1
     for i in range(parts):
         step = line[i + 1] - line[i]

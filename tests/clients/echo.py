@@ -7,6 +7,7 @@ what really happened: the delays are set here, and pictures are repeated or left
 import asyncio
 import contextlib
 import fractions
+import itertools
 import json
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 
 from clients.arrival import release_promptly
+from clients.sound import packet_of
 
 STEP_SAMPLES = 1920
 PACKET_SAMPLES = 960
@@ -88,29 +90,28 @@ async def steps_of(track: MediaStreamTrack, skipped: int):
 
 
 async def answer_sound(echo: Echo, track: MediaStreamTrack, video: Out, audio: Out) -> None:
-    loop, step, pending = asyncio.get_running_loop(), 0, set()
-    async for samples in steps_of(track, echo.skipped_packets):
-        due = loop.time() + echo.sound_ms / 1e3
-        task = asyncio.create_task(give_back(echo, step, samples, due, video, audio))
-        pending.add(task)
-        task.add_done_callback(pending.discard)
-        step += 1
+    """Hear steps, and give them back in their order by one task."""
+    loop, heard = asyncio.get_running_loop(), asyncio.Queue()
+    giving = asyncio.create_task(give_back(echo, heard, video, audio))
+    try:
+        async for samples in steps_of(track, echo.skipped_packets):
+            heard.put_nowait((loop.time() + echo.sound_ms / 1e3, samples))
+    finally:
+        giving.cancel()
 
 
-async def give_back(echo, step: int, samples, due: float, video: Out, audio: Out) -> None:
+async def give_back(echo: Echo, heard: asyncio.Queue, video: Out, audio: Out) -> None:
     loop = asyncio.get_running_loop()
-    picture = paint(echo, step)
-    picture.pts, picture.time_base = 3600 * step, fractions.Fraction(1, 90000)
-    await asyncio.sleep(due - loop.time())
-    if step not in echo.missing:
-        loop.call_later(echo.picture_ms / 1e3, video.frames.put_nowait, picture)
-    for half in range(2):
-        part = samples[half * PACKET_SAMPLES : (half + 1) * PACKET_SAMPLES]
-        frame = av.AudioFrame.from_ndarray(np.repeat(part, 2)[None], format="s16", layout="stereo")
-        frame.sample_rate, frame.pts = 48000, STEP_SAMPLES * step + half * PACKET_SAMPLES
-        frame.time_base = fractions.Fraction(1, 48000)
-        audio.frames.put_nowait(frame)
-        await asyncio.sleep(0.02)
+    for step in itertools.count():
+        due, samples = await heard.get()
+        picture = paint(echo, step)
+        picture.pts, picture.time_base = 3600 * step, fractions.Fraction(1, 90000)
+        for half in range(2):
+            part = samples[half * PACKET_SAMPLES : (half + 1) * PACKET_SAMPLES]
+            await asyncio.sleep(due + 0.02 * half - loop.time())
+            audio.frames.put_nowait(packet_of(part, STEP_SAMPLES * step + half * PACKET_SAMPLES))
+            if not half and step not in echo.missing:
+                loop.call_later(echo.picture_ms / 1e3, video.frames.put_nowait, picture)
 
 
 def app_of(echo: Echo) -> web.Application:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -52,7 +54,7 @@ def test_the_middle_of_a_blend_is_the_middle_of_the_faces(lite):
             lite.predictor((1 - t) * a + t * b, *talking(lite, 0.1))[0]
             for t in torch.linspace(0, 1, 21)
         ]
-    steps = torch.stack([(q - p).abs().max() for p, q in zip(between, between[1:], strict=False)])
+    steps = torch.stack([(q - p).abs().max() for p, q in pairwise(between)])
     assert steps.max() < 2 * steps.mean()
 
 

@@ -49,7 +49,7 @@ def test_a_step_leaves_the_state_it_was_given(lite, lite_portrait, inputs):
 
 @pytest.mark.parametrize("frame", [10, 17])
 def test_the_measured_lookahead_is_the_declared_one(lite, frame):
-    """Sound past `lookahead_ms` after a picture's start cannot change its features; sound before can."""
+    """Sound past `lookahead_ms` after a picture's start cannot change it; earlier sound can."""
     sound = np.random.default_rng(1).normal(0, 0.1, 16000)
     edge = frame * lite.samples_per_frame + lite.lookahead_ms * lite.sample_rate // 1000
     plain = windows(lite, sound)[frame]

@@ -174,12 +174,23 @@ async def test_whip_publishes_and_several_whep_viewers_watch(start_server, calle
     common = set(shown_indices(one)) & set(shown_indices(other))
     assert len(common) > 20
     assert not speaker.seen
+    assert await trickle(url + one.location) == 204
+    assert await trickle(url + speaker.location) == 204
+    assert await trickle(url + speaker.location, "text/plain") == 415
     assert (await request("DELETE", url + one.location))[0] == 200
     count = len(other.seen)
     await until(lambda: len(other.seen) > count + 25)
     assert (await request("DELETE", url + speaker.location))[0] == 200
     assert (await request("DELETE", url + other.location))[0] == 404
     await until(lambda: other.connection.connectionState == "closed")
+
+
+async def trickle(url: str, content_type: str = "application/trickle-ice-sdpfrag") -> int:
+    candidate = "a=mid:0\r\na=candidate:1 1 udp 2113937151 127.0.0.1 9 typ host\r\n"
+    headers = {"Content-Type": content_type}
+    async with aiohttp.ClientSession() as http:
+        async with http.patch(url, data=candidate, headers=headers) as response:
+            return response.status
 
 
 async def test_an_offer_with_video_first_works(start_server, callers):

@@ -1,0 +1,191 @@
+"""The training loop of all EAMM stages: draw, lower the losses, evaluate, save, go on.
+
+What happens in step n depends on the seed and on n alone: examples and further chance are drawn
+from generators seeded with both, so a killed run repeats itself exactly from its last save.
+Several GPUs: `torchrun --nproc-per-node N -m avatar.train <stage> --device cuda ...`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, Dataset
+
+from avatar.training.eamm_clips import Clip, find_clips
+from avatar.training.eamm_run import BETAS, Record, RunOptions, rate_at, replace_file
+from avatar.training.eamm_stage import Stage
+
+HELD_OUT_SEED = 10**9
+"""Held-out batches are drawn as steps from here on, the same in every evaluation."""
+
+
+class Batches(Dataset):
+    """Batch n of a stage, drawn when asked for."""
+
+    def __init__(self, stage: Stage, clips: list[Clip], options: RunOptions, rank: int) -> None:
+        self._stage, self._clips, self._options, self._rank = stage, clips, options, rank
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        """All examples of a step, stacked; and the step's own seed."""
+        seeds = (self._options.seed, step, self._rank)
+        random = np.random.default_rng(seeds)
+        drawn = [self._stage.draw(self._clips, random) for _ in range(self._options.batch)]
+        batch = {k: torch.from_numpy(np.stack([e[k] for e in drawn])) for k in drawn[0]}
+        return {**batch, "seed": torch.tensor(int(random.integers(2**31)))}
+
+
+def train(stage: Stage, options: RunOptions, show: bool = True) -> dict[str, float]:
+    """Run a stage to its last step, from its last save if there is one.
+
+    Args:
+        stage: on any device; it is moved to that of the options.
+        options: of the run.
+        show: a progress bar.
+
+    Returns:
+        The held-out losses of the last evaluation, `total` among them.
+
+    Raises:
+        ValueError: there are no clips, or the save does not fit.
+    """
+    torch.manual_seed(options.seed)
+    with processes(options) as (rank, device):
+        stage.to(device).train()
+        optimizers = {
+            name: torch.optim.Adam(parameters, lr=options.rate, betas=BETAS)
+            for name, parameters in stage.players().items()
+        }
+        start = _resume(stage, optimizers, options)
+        clips = find_clips(options.data, held_out=False)
+        batches = Batches(stage, clips, options, rank)
+        loader = DataLoader(
+            batches,
+            batch_size=None,
+            sampler=range(start, options.steps),
+            num_workers=options.workers,
+        )
+        record = Record(options.out / f"{stage.name}.csv", start) if rank == 0 else None
+        model = _distributed(stage, device)
+        held_out: dict[str, float] = {}
+        steps = _bar(loader, start, options.steps, stage.name, show and rank == 0)
+        for step, batch in enumerate(steps, start):
+            losses = _lower(model, stage, optimizers, _moved(batch, device), step, options)
+            last = step + 1 == options.steps
+            if record is None:
+                continue
+            record.add(step, "train", losses)
+            if last or (step + 1) % options.evaluate_every == 0:
+                held_out = evaluate(stage, options, device)
+                record.add(step, "held-out", held_out)
+            if last or (step + 1) % options.save_every == 0:
+                _save(stage, optimizers, step + 1, options)
+        return held_out or evaluate(stage, options, device)
+
+
+@torch.no_grad()
+def evaluate(stage: Stage, options: RunOptions, device: torch.device) -> dict[str, float]:
+    """Mean losses on the held-out batches, in eval mode; `total` is their sum."""
+    stage.eval()
+    batches = Batches(stage, find_clips(options.data, held_out=True), options, rank=0)
+    sums: dict[str, float] = {}
+    for i in range(options.n_held_out):
+        losses = stage(_moved(batches[HELD_OUT_SEED + i], device))
+        for name, value in losses.items():
+            sums[name] = sums.get(name, 0.0) + float(value) / options.n_held_out
+    stage.train()
+    return {**sums, "total": sum(sums.values())}
+
+
+@contextmanager
+def processes(options: RunOptions) -> Iterator[tuple[int, torch.device]]:
+    """Rank and device of this process; under torchrun one of several that train together."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield 0, torch.device(options.device)
+        return
+    on_gpu = options.device.startswith("cuda")
+    torch.distributed.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        local = int(os.environ["LOCAL_RANK"])
+        yield (
+            torch.distributed.get_rank(),
+            torch.device("cuda", local) if on_gpu else torch.device(options.device),
+        )
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def _distributed(stage: Stage, device: torch.device) -> nn.Module:
+    if not torch.distributed.is_initialized():
+        return stage
+    ids = [device.index] if device.type == "cuda" else None
+    return DistributedDataParallel(stage, device_ids=ids, find_unused_parameters=True)
+
+
+def _lower(
+    model: nn.Module,
+    stage: Stage,
+    optimizers: dict[str, torch.optim.Adam],
+    batch: dict[str, Tensor],
+    step: int,
+    options: RunOptions,
+) -> dict[str, float]:
+    """One step of every player; the losses before it."""
+    shown = {}
+    half = options.precision == "bfloat16"
+    for player, optimizer in optimizers.items():
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step, options, stage.milestones)
+        with torch.autocast(next(iter(batch.values())).device.type, torch.bfloat16, enabled=half):
+            losses = model(batch, player)
+        total = torch.stack(list(losses.values())).sum()
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        optimizer.step()
+        shown.update({name: float(value.detach()) for name, value in losses.items()})
+    return {**shown, "total": sum(shown.values())}
+
+
+def _resume(stage: Stage, optimizers: dict[str, torch.optim.Adam], options: RunOptions) -> int:
+    """Load the last save, if there is one; the step to go on with."""
+    path = options.out / f"{stage.name}.state.pt"
+    if not path.exists():
+        return 0
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        stage.learning.load_state_dict(state["networks"])
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        return int(state["step"])
+    except (RuntimeError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"cannot go on from {path}: {reason}; use another --out") from None
+
+
+def _save(
+    stage: Stage, optimizers: dict[str, torch.optim.Adam], step: int, options: RunOptions
+) -> None:
+    state: dict[str, Any] = {
+        "networks": stage.learning.state_dict(),
+        "optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()},
+        "step": step,
+    }
+    path = options.out / f"{stage.name}.state.pt"
+    replace_file(path, lambda part: torch.save(state, part))
+    stage.save(options.out)
+
+
+def _moved(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    return {name: value.to(device, non_blocking=True) for name, value in batch.items()}
+
+
+def _bar(loader: DataLoader, start: int, steps: int, name: str, show: bool) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(loader, desc=name, initial=start, total=steps, unit=" steps", disable=not show)

@@ -1,0 +1,234 @@
+"""The training loop of the audio-to-motion network: loss, validation on held-out voices, resuming.
+
+Read next: `models/lite/motion.py` (the network), `run_log.py` (metrics and curves).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avatar.evaluation.lips import correlation
+from avatar.training.motion_data import Examples
+from avatar.training.mouth_shapes import gap_per_shape, width_per_shape
+from avatar.training.run_log import note, plot_metrics
+from models.checkpoints import save_tensors
+from models.lite.motion import AudioToMotion, MotionConfig, motion_settings
+from models.lite.rig import Rig
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast.
+
+    steps: at most; patience: validations without improvement after which it ends.
+    absolute, velocity: weights of the L1 beside the squared loss, and of the loss on the change from
+        picture to picture.
+    """
+
+    # length
+    steps: int = 3000
+    batch: int = 24
+    validate_every: int = 50
+    patience: int = 16
+    # loss
+    learning_rate: float = 2e-3
+    absolute: float = 0.3
+    velocity: float = 1.0
+    seed: int = 0
+
+    def warm_cosine(self, step: int) -> float:
+        """Share of the learning rate: a rise over the first 5 % of the steps, then half a cosine."""
+        done = step / self.steps
+        return min(done / 0.05 + 1e-3, 0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)))
+
+
+class Learner(NamedTuple):
+    """All that changes while training."""
+
+    network: AudioToMotion
+    optimiser: torch.optim.Optimizer
+    rate: torch.optim.lr_scheduler.LRScheduler
+
+
+class Progress(NamedTuple):
+    """Steps done, the best held-out loss, and validations since then."""
+
+    step: int = 0
+    best: float = float("inf")
+    stale: int = 0
+
+
+def train(
+    rig: Rig,
+    examples: tuple[Examples, Examples],
+    schedule: Schedule,
+    folders: tuple[Path, Path],
+    recipe: dict[str, Any],
+) -> AudioToMotion:
+    """Train until the held-out voices no longer improve.
+
+    Args:
+        rig: whose key points move.
+        examples: of training and of held-out voices.
+        schedule: how long and how fast.
+        folders: where the run is kept, and where the best weights go.
+        recipe: JSON values to write beside the weights.
+
+    Returns:
+        The network as it was at the end; the best one is on disk.
+    """
+    from tqdm import tqdm
+
+    training, held_out = examples
+    run, out = folders
+    run.mkdir(parents=True, exist_ok=True)
+    learner = new_learner(rig, training, schedule)
+    progress = _resume(run / "last.pt", learner)
+    rng = np.random.default_rng(schedule.seed + progress.step)
+    losses: list[float] = []
+    steps = range(progress.step, schedule.steps)
+    for step in tqdm(steps, "training", unit="step", initial=progress.step, total=schedule.steps):
+        losses.append(_learn(learner, training, schedule, rng))
+        if (step + 1) % schedule.validate_every and step + 1 < schedule.steps:
+            continue
+        figures = validate(learner.network, rig, held_out, schedule)
+        note(run, {"step": step + 1, "train_loss": float(np.mean(losses)), **figures})
+        losses.clear()
+        better = figures["held_out_loss"] < progress.best
+        best = min(figures["held_out_loss"], progress.best)
+        progress = Progress(step + 1, best, 0 if better else progress.stale + 1)
+        if better:
+            settings = motion_settings(learner.network.config)
+            settings |= {"recipe": recipe, "step": step + 1, "held_out": figures}
+            save_tensors("motion", learner.network.state_dict(), settings, out)
+        _save(run / "last.pt", learner, progress)
+        if progress.stale >= schedule.patience:
+            break
+    plot_metrics(run)
+    return learner.network
+
+
+def new_learner(rig: Rig, training: Examples, schedule: Schedule) -> Learner:
+    """A fresh network that knows mean and scale of the MFCC, and its optimiser."""
+    network = AudioToMotion(rig, MotionConfig())
+    rows = training.rows[:, ::7].reshape(-1, training.rows.shape[-1])
+    heard = rows[np.abs(rows).max(axis=1) > 1e-3]
+    network.mfcc_mean.copy_(torch.from_numpy(heard.mean(0)))
+    network.mfcc_scale.copy_(torch.from_numpy(heard.std(0)))
+    optimiser = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=1e-3)
+    rate = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.warm_cosine)
+    return Learner(network, optimiser, rate)
+
+
+def _learn(
+    learner: Learner, examples: Examples, schedule: Schedule, rng: np.random.Generator
+) -> float:
+    """One step of the optimiser on a random batch; returns the loss."""
+    count = min(schedule.batch, len(examples.rows))
+    batch = rng.choice(len(examples.rows), count, replace=False)
+    loss = batch_loss(learner.network, examples, batch, schedule, rng)
+    learner.optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(learner.network.parameters(), 1.0)
+    learner.optimiser.step()
+    learner.rate.step()
+    return loss.item()
+
+
+def batch_loss(
+    network: AudioToMotion,
+    examples: Examples,
+    batch: np.ndarray,
+    schedule: Schedule,
+    rng: np.random.Generator,
+) -> Tensor:
+    """Loss on key points, jacobians and their change, for random heads and faces.
+
+    The squared loss makes the output the mean of what the sound allows, which follows real mouths
+    more closely than the median that L1 gives; some L1 keeps closures closed.
+    """
+    audio = windows(torch.from_numpy(examples.rows[batch]))
+    identity = network.encode_identity(*random_faces(network.x_generic, len(batch), rng))
+    pose = torch.from_numpy(random_poses(len(batch), audio.shape[1], rng))
+    dx, dj = network(audio, pose, identity)
+    wanted_dx, wanted_dj = network.displacements(torch.from_numpy(examples.weights[batch]))
+    error = torch.cat([(dx - wanted_dx), (dj - wanted_dj).flatten(-2)], dim=-1)  # [B, T, K, 6]
+    change = error[:, 1:] - error[:, :-1]
+    squared = error.square().mean() + schedule.velocity * change.square().mean()
+    return 150 * squared + 10 * schedule.absolute * error.abs().mean()
+
+
+def windows(rows: Tensor) -> Tensor:
+    """MFCC rows [B, 4 T + 24, 12] -> windows [B, T, 28, 12]."""
+    return rows.unfold(1, 28, 4).transpose(2, 3)
+
+
+def random_faces(x: Tensor, batch: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Neutral faces of other proportions: random smooth maps of the generic key points [K, 2].
+
+    Returns:
+        [B, K, 2] and [B, K, 2, 2] float32; jacobians stay near the identity.
+    """
+    terms = torch.cat([x, x**2, x[:, :1] * x[:, 1:]], dim=1)  # [K, 5]
+    coefficients = torch.from_numpy(rng.normal(0, 0.06, (batch, 5, 2)).astype(np.float32))
+    noise = torch.from_numpy(rng.normal(0, 0.01, (batch, len(x), 2)).astype(np.float32))
+    bend = rng.normal(0, 0.02, (batch, 1, 2, 2)).astype(np.float32)
+    jacobians = torch.eye(2) + torch.from_numpy(bend)
+    return x + terms @ coefficients + noise, jacobians.expand(batch, len(x), 2, 2)
+
+
+def random_poses(batch: int, frames: int, rng: np.random.Generator) -> np.ndarray:
+    """Heads that drift within +-20 degrees and +-0.3 inter-ocular distances, [B, T, 6] float32."""
+    scale = np.array([8, 6, 4, 0.1, 0.1, 0.1])
+    start = rng.normal(size=(batch, 1, 6))
+    drift = np.cumsum(rng.normal(0, 0.05, (batch, frames, 6)), axis=1)
+    return ((start + drift) * scale).astype(np.float32)
+
+
+@torch.inference_mode()
+def validate(
+    network: AudioToMotion, rig: Rig, examples: Examples, schedule: Schedule
+) -> dict[str, float]:
+    """Loss, and correlation and range of aperture and width against their targets."""
+    rng = np.random.default_rng(0)
+    losses, told = [], []
+    for start in range(0, len(examples.rows), 32):
+        batch = np.arange(start, min(start + 32, len(examples.rows)))
+        losses.append(float(batch_loss(network, examples, batch, schedule, rng)))
+        audio = windows(torch.from_numpy(examples.rows[batch]))
+        x0 = network.x_generic[None].expand(len(batch), -1, -1)
+        identity = network.encode_identity(x0, torch.eye(2).expand(*x0.shape, 2))
+        still, state = torch.zeros(*audio.shape[:2], 6), network.init_state(len(batch))
+        told.append(network.expressions(audio, still, identity, state)[0].numpy())
+    weights = np.concatenate(told)
+    figures = {"held_out_loss": float(np.mean(losses))}
+    for name, per_shape in (("aperture", gap_per_shape(rig)), ("width", width_per_shape(rig))):
+        ours, wanted = weights @ per_shape, examples.weights @ per_shape  # [N, T]
+        figures[f"{name}_r"] = float(np.mean([correlation(a, b) for a, b in zip(ours, wanted)]))
+        figures[f"{name}_range"] = float(ours.std() / wanted.std())
+    return figures
+
+
+def _resume(path: Path, learner: Learner) -> Progress:
+    """Load the last state of a run, if there is one."""
+    if not path.exists():
+        return Progress()
+    kept = torch.load(path, weights_only=True)
+    for item, state in zip(learner, kept["states"], strict=True):
+        item.load_state_dict(state)
+    return Progress(*kept["progress"])
+
+
+def _save(path: Path, learner: Learner, progress: Progress) -> None:
+    """Keep the state of a run so that it can go on."""
+    part = path.with_suffix(".part")
+    states = [item.state_dict() for item in learner]
+    torch.save({"states": states, "progress": tuple(progress)}, part)
+    part.replace(path)

