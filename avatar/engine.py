@@ -7,7 +7,6 @@ portrait's encoding and the emotions' features are made once. Read next: `models
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,6 @@ class Avatar:
         self.model, self.size = model, size
         self.lookahead_ms = model.lookahead_ms
         self._tracker = tracker
-        self._tracking = threading.Lock()  # around the tracker: uploads come from threads
         face, self.notices = read_portrait(portrait, size, tracker)
         self.portrait = model.encode_portrait(face)
         self.emotions: dict[str, Tensor] = {NEUTRAL: torch.zeros(1, model.emotion_dims)}
@@ -112,8 +110,7 @@ class Avatar:
         Raises:
             ValueError: one line for the user when no usable face can be read.
         """
-        with self._tracking:
-            face, _ = read_portrait(data, self.size, self._tracker)
+        face, _ = read_portrait(data, self.size, self._tracker)
         return self.model.encode_portrait(face)
 
     def describe(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Measure the engine against real footage.
 
-    python -m avatar.evaluate lips CLIPS... [--tracks DIR] [--json FILE]
+python -m avatar.evaluate lips CLIPS... [--tracks DIR] [--json FILE]
 """
 
 from __future__ import annotations

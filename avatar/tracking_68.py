@@ -89,9 +89,9 @@ def scores_of(placed: np.ndarray, mesh: np.ndarray, scale: float) -> np.ndarray:
         now = np.linalg.norm(placed[a, :2] - placed[b, :2]) / scale
         return float(now - np.linalg.norm(mesh[a, :2] - mesh[b, :2]))
 
-    lips = np.linalg.norm(placed[13, :2] - placed[14, :2]) / scale
+    lips = float(np.linalg.norm(placed[13, :2] - placed[14, :2])) / scale
     smile = grown(61, 291)
-    scores = {
+    scores: dict[str, float] = {
         "jawOpen": (lips - 0.03) / 0.4,
         "mouthSmileLeft": smile / 0.12,
         "mouthSmileRight": smile / 0.12,
@@ -104,7 +104,7 @@ def scores_of(placed: np.ndarray, mesh: np.ndarray, scale: float) -> np.ndarray:
     }
     row = np.zeros(len(SHAPE_NAMES), np.float32)
     for name, score in scores.items():
-        row[SHAPE_NAMES.index(name)] = min(max(float(score), 0.0), 1.0)
+        row[SHAPE_NAMES.index(name)] = min(max(score, 0.0), 1.0)
     return row
 
 

@@ -1,6 +1,6 @@
 """Make the weights of model `lite`; every part is one subcommand.
 
-    python -m avatar.train {rig,mouth,emotion,motion} ...
+python -m avatar.train {rig,mouth,emotion,motion} ...
 """
 
 from __future__ import annotations
@@ -8,12 +8,19 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
+from types import ModuleType
 
 PARTS = {
     "rig": "key points and skinning, from the 3D face basis",
     "mouth": "teeth and tongue, rendered from the 3D face",
     "emotion": "emotion features and their displacement of the key points",
     "motion": "speech to key points",
+    "eamm-prepare": "eamm: training clips from videos of VoxCeleb, LRW or MEAD",
+    "eamm-synthetic": "eamm: training clips without footage",
+    "fomm": "eamm: key points, dense motion and generator",
+    "a2fd": "eamm: sound, pose and identity to key points",
+    "a2fd-finetune": "eamm: the same together with the generator",
+    "eamm-emotion": "eamm: emotion clips to displacements of the key points",
 }
 """Each is a module of `avatar.training` with `add_arguments(parser)` and `run(args)`."""
 
@@ -21,13 +28,13 @@ PARTS = {
 def get_parser(part: str | None = None) -> argparse.ArgumentParser:
     """The command line; only the chosen part's module is imported, so help stays instant."""
     parser = argparse.ArgumentParser(
-        prog="python -m avatar.train", description="Make the weights of model lite."
+        prog="python -m avatar.train", description="Make the weights of the models."
     )
     parts = parser.add_subparsers(dest="part", required=True)
     for name, description in PARTS.items():
         own = parts.add_parser(name, help=description, description=description)
         if name == part:
-            import_module(f"avatar.training.{name}").add_arguments(own)
+            _module_of(name).add_arguments(own)
     return parser
 
 
@@ -37,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     part = argv[0] if argv and argv[0] in PARTS else None
     args = get_parser(part).parse_args(argv)
     try:
-        import_module(f"avatar.training.{args.part}").run(args)
+        _module_of(args.part).run(args)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -45,6 +52,10 @@ def main(argv: list[str] | None = None) -> int:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130
     return 0
+
+
+def _module_of(part: str) -> ModuleType:
+    return import_module(f"avatar.training.{part.replace('-', '_')}")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ LONGEST_DELAY_S = 2.0
 LEAST_LIKENESS = 0.5
 LEAST_LOUDNESS = 60.0
 BLOCK = 8
-STILL_LEVELS = 1.2
+STILL_LEVELS = 1.1
 
 
 @dataclass
@@ -127,8 +127,8 @@ def block_means(luma: np.ndarray) -> np.ndarray:
 def is_frozen(previous: np.ndarray, current: np.ndarray) -> bool:
     """Whether two pictures, as `block_means`, are the same but for coding noise.
 
-    VP8 at 0.5 to 1.5 Mbit/s, given the same face again, refines a few blocks; 99 of 100 change by
-    less than 1.1 levels of 255. A face that only breathes changes more than one in 100 by 1.4.
+    VP8 at 0.5 to 1.5 Mbit/s, given the same face again, refines a few blocks: 99 of 100 change by
+    less than 1.1 levels of 255. A resting face that sways changes more than one in 100 by 1.2.
     """
     return bool(np.percentile(np.abs(current - previous), 99) < STILL_LEVELS)
 

@@ -6,6 +6,7 @@ Nothing is kept: a picture or packet that is written is gone. Runs in one thread
 from __future__ import annotations
 
 import fractions
+from pathlib import Path
 
 import av
 import numpy as np
@@ -30,6 +31,7 @@ class Recording:
             ValueError: it cannot be written.
         """
         try:
+            Path(path).touch()  # av opens the file with its first packet only
             self._container = av.open(path, "w", format="mp4")
         except (av.FFmpegError, OSError) as error:
             raise ValueError(f"{path}: cannot be written ({error.strerror})") from None

@@ -1,8 +1,8 @@
-"""How well the lips follow the voice: the motion network, driven by a clip's own sound, against its face.
+"""How well the lips follow the voice: the motion network on a clip's sound against the clip's face.
 
-Three distances of the mouth, in inter-ocular distances, are compared at 25 a second: aperture (inner lips), width
-(corners) and jaw (nose bridge to chin). Beside them stands a baseline whose aperture is the log energy.
-Whole renders are judged elsewhere; no picture is made here.
+Three distances of the mouth, in inter-ocular distances, are compared at 25 a second: aperture
+(inner lips), width (corners) and jaw (nose bridge to chin). Beside them stands a baseline whose
+aperture is the log energy. Whole renders are judged elsewhere; no picture is made here.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _track_video(clip: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def predicted_mouth(network: AudioToMotion, rig: Rig, samples: np.ndarray) -> np.ndarray:
-    """`MEASURES` of the generic face speaking [640 T] samples, lips closed at rest: [T, 3] float32."""
+    """`MEASURES` of the generic face speaking [640 T] samples, [T, 3] float32."""
     import torch
 
     windows = torch.from_numpy(windows_of(samples, 80 * SAMPLE_RATE // 1000))[None]
@@ -152,7 +152,7 @@ def aperture_range(aperture: np.ndarray) -> tuple[float, float]:
 
 
 def closure_rate(aperture: np.ndarray, samples: np.ndarray) -> tuple[float, int]:
-    """Share of the /p b m/ heard in samples [S] during which the aperture [T] closes, and their number."""
+    """Share of the /p b m/ heard in samples [S] at which the aperture [T] closes; their number."""
     from avatar.training.recogniser import DELAY, recognised_phones
 
     low, high = aperture_range(aperture)

@@ -114,7 +114,9 @@ def transmitted(
         loudness = level * 10 ** (-rng.uniform(*channel.noise_db) / 20)
         samples = samples + loudness * noise(len(samples), babble, rng)
     else:
-        samples = samples + level * 10 ** (-rng.uniform(45, 70) / 20) * rng.normal(size=len(samples))
+        samples = samples + level * 10 ** (-rng.uniform(45, 70) / 20) * rng.normal(
+            size=len(samples)
+        )
     if rng.random() < channel.band:
         samples = _filtered(samples, _band(rng))
     samples = samples * 10 ** (rng.uniform(-45, -3) / 20) / (np.abs(samples).max() + 1e-9)
@@ -135,16 +137,15 @@ def noise(n: int, babble: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         sound = np.fft.irfft(spectrum, n)
     elif kind == 3:
         base, time = rng.choice([50.0, 60.0, 120.0]), np.arange(n) / RATE
-        sound = sum(
-            rng.normal() / h * np.sin(2 * np.pi * base * h * time + rng.uniform(0, 6))
-            for h in range(1, 12)
-        ) + 0.02 * rng.normal(size=n)
+        sound = 0.02 * rng.normal(size=n)
+        for h in range(1, 12):
+            sound += rng.normal() / h * np.sin(2 * np.pi * base * h * time + rng.uniform(0, 6))
     elif kind == 4:
         taps = (rng.random(n) < 8 / RATE) * rng.normal(size=n)
         decay = np.exp(-np.arange(800) / 120) * rng.normal(size=800)
         sound = np.convolve(taps, decay)[:n] + 0.001 * rng.normal(size=n)
     else:
-        sound = sum(np.roll(babble[:n], int(rng.integers(n))) for _ in range(5))
+        sound = np.sum([np.roll(babble[:n], rng.integers(n)) for _ in range(5)], axis=0)
     return sound / _rms(sound)
 
 
@@ -169,7 +170,9 @@ def _random_equaliser(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]
 def _band(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A telephone or a poor microphone: frequencies in Hz and gains in dB."""
     low, high = rng.uniform(40, 300), rng.uniform(3300, 7500)
-    return np.array([0, low, low * 1.6, high, high * 1.1, 8000]), np.array([-40, -12, 0, 0, -30, -50.0])
+    return np.array([0, low, low * 1.6, high, high * 1.1, 8000]), np.array(
+        [-40, -12, 0, 0, -30, -50.0]
+    )
 
 
 def _filtered(samples: np.ndarray, curve: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -180,7 +183,7 @@ def _filtered(samples: np.ndarray, curve: tuple[np.ndarray, np.ndarray]) -> np.n
 
 
 def through_opus(samples: np.ndarray, kbps: int) -> np.ndarray:
-    """Encoded and decoded by Opus in 20 ms packets at 48 kHz, aligned with the input; [S] -> [S]."""
+    """Encoded and decoded by Opus in 20 ms packets, aligned with the input; [S] -> [S]."""
     import av
 
     from avatar.training.sound import resample
@@ -188,17 +191,17 @@ def through_opus(samples: np.ndarray, kbps: int) -> np.ndarray:
     wide = resample(np.asarray(samples, np.float32), RATE, 3 * RATE)
     padded = np.pad(wide, (0, 1920 + (-len(wide)) % 960))
     encoder = av.CodecContext.create("libopus", "w")
-    encoder.sample_rate, encoder.layout, encoder.format = 3 * RATE, "mono", "flt"  # type: ignore[attr-defined]
+    encoder.sample_rate, encoder.layout, encoder.format = 3 * RATE, "mono", "flt"
     encoder.bit_rate = kbps * 1000
     encoder.options = {"application": "voip"}
     decoder = av.CodecContext.create("libopus", "r")
-    decoder.sample_rate, decoder.layout = 3 * RATE, "mono"  # type: ignore[attr-defined]
+    decoder.sample_rate, decoder.layout = 3 * RATE, "mono"
     heard: list[np.ndarray] = []
     for i in range(0, len(padded), 960):
         frame = av.AudioFrame.from_ndarray(padded[None, i : i + 960], format="flt", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = 3 * RATE, i, Fraction(1, 3 * RATE)
-        for packet in encoder.encode(frame):  # type: ignore[attr-defined]
-            heard.extend(f.to_ndarray() for f in decoder.decode(packet))  # type: ignore[attr-defined]
+        for packet in encoder.encode(frame):
+            heard.extend(f.to_ndarray() for f in decoder.decode(packet))
     sound = np.concatenate([np.asarray(h).ravel() for h in heard])
     if np.issubdtype(sound.dtype, np.integer):
         sound = sound.astype(np.float32) / 32768

@@ -76,9 +76,7 @@ def _speech(voice: Voice, seconds: float, seed: int) -> Iterator[Utterance]:
     """Utterances of one voice until they last `seconds`."""
     own_seed = zlib.crc32(voice.name.encode()) + seed
     english = voice.language == "en"
-    texts = (
-        sentences.english(own_seed) if english else sentences.foreign(voice.language, own_seed)
-    )
+    texts = sentences.english(own_seed) if english else sentences.foreign(voice.language, own_seed)
     spoken = 0.0
     for text in texts:
         utterance = voice.speak(text)

@@ -50,7 +50,7 @@ def train(stage: Stage, options: RunOptions, show: bool = True) -> dict[str, flo
         show: a progress bar.
 
     Returns:
-        The held-out losses of the last evaluation, `total` among them.
+        The held-out losses at the end, `total` among them; nothing but on rank 0.
 
     Raises:
         ValueError: there are no clips, or the save does not fit.
@@ -73,20 +73,22 @@ def train(stage: Stage, options: RunOptions, show: bool = True) -> dict[str, flo
         )
         record = Record(options.out / f"{stage.name}.csv", start) if rank == 0 else None
         model = _distributed(stage, device)
-        held_out: dict[str, float] = {}
+        held_out = evaluate(stage, options, device) if rank == 0 else {}
+        if record is not None and start == 0:
+            record.add(0, "held-out", held_out)
         steps = _bar(loader, start, options.steps, stage.name, show and rank == 0)
         for step, batch in enumerate(steps, start):
             losses = _lower(model, stage, optimizers, _moved(batch, device), step, options)
-            last = step + 1 == options.steps
+            done = step + 1
             if record is None:
                 continue
             record.add(step, "train", losses)
-            if last or (step + 1) % options.evaluate_every == 0:
+            if done == options.steps or done % options.evaluate_every == 0:
                 held_out = evaluate(stage, options, device)
-                record.add(step, "held-out", held_out)
-            if last or (step + 1) % options.save_every == 0:
-                _save(stage, optimizers, step + 1, options)
-        return held_out or evaluate(stage, options, device)
+                record.add(done, "held-out", held_out)
+            if done == options.steps or done % options.save_every == 0:
+                _save(stage, optimizers, done, options)
+        return held_out
 
 
 @torch.no_grad()
@@ -188,4 +190,4 @@ def _moved(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
 def _bar(loader: DataLoader, start: int, steps: int, name: str, show: bool) -> Any:
     from tqdm import tqdm
 
-    return tqdm(loader, desc=name, initial=start, total=steps, unit=" steps", disable=not show)
+    return tqdm(loader, name, initial=start, total=steps, unit=" steps", disable=not show)

@@ -87,11 +87,17 @@ def rate_at(step: int, options: RunOptions, milestones: tuple[float, float]) -> 
 
 
 class Record:
-    """The CSV of a run; going on from an earlier step cuts off what was recorded after it."""
+    """The CSV of a run; going on from an earlier step cuts off what was recorded after it.
+
+    Step n of a `train` row is the step with that number, from 0; of a `held-out` row, how many
+    steps had been done.
+    """
 
     def __init__(self, path: Path, from_step: int) -> None:
         self._path = path
-        kept = [row for row in read_record(path) if row["step"] < from_step]
+        kept = [
+            row for row in read_record(path) if row["step"] + (row["kind"] == "train") <= from_step
+        ]
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="") as file:
             csv.writer(file).writerow(["step", "kind", "name", "value"])

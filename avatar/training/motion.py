@@ -2,9 +2,10 @@
 
     python -m avatar.train motion --run runs/motion [--data DIR]
 
-Every voice of this machine speaks; `--data` adds licence-clean recordings and tracked clips. The speech goes through channels,
-its phonemes become mouth shapes, and the network learns to show them. Everything is kept in the run folder,
-and a second call goes on where the first stopped. Read next: `motion_data.py`, `motion_loop.py`.
+Every voice of this machine speaks; `--data` adds licence-clean recordings and tracked clips. The
+speech goes through channels, its phonemes become mouth shapes, and the network learns to show
+them. Everything is kept in the run folder, and a second call goes on where the first stopped. Read
+next: `motion_data.py`, `motion_loop.py`.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def run(args: argparse.Namespace) -> None:
     takes = TakeOptions(args.variants, args.data, seed=args.seed)
     timing, span = Timing(lead=args.lead_ms / 1000), Range()
     voices = make_corpus(args.run / "voices", corpus)
-    training, held_out = examples_of(voices, args.run / f"takes-{args.variants}", takes, rig, timing, span)
+    training, held_out = examples_of(
+        voices, args.run / f"takes-{args.variants}", takes, rig, timing, span
+    )
     schedule = Schedule(steps=args.steps, batch=args.batch, seed=args.seed)
     recipe = {
         "corpus": asdict(corpus),

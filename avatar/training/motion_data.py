@@ -78,7 +78,7 @@ def examples_of(
     timing: Timing,
     span: Range,
 ) -> tuple[Examples, Examples]:
-    """Examples of training and of held-out voices; what is already in `folder` is not made again."""
+    """Examples of training and of held-out voices; what `folder` has is not made again."""
     files = take_files(voices, folder, options)
     known, unknown = ([f for f in files if (f.stem in HELD_OUT) is held] for held in (False, True))
     if not unknown:

@@ -28,8 +28,8 @@ class Schedule:
     """How long and how fast.
 
     steps: at most; patience: validations without improvement after which it ends.
-    absolute, velocity: weights of the L1 beside the squared loss, and of the loss on the change from
-        picture to picture.
+    absolute, velocity: weights of the L1 beside the squared loss, and of the loss on the change
+        from picture to picture.
     """
 
     # length
@@ -44,13 +44,13 @@ class Schedule:
     seed: int = 0
 
     def warm_cosine(self, step: int) -> float:
-        """Share of the learning rate: a rise over the first 5 % of the steps, then half a cosine."""
+        """Share of the learning rate: a rise over 5 % of the steps, then half a cosine."""
         done = step / self.steps
         return min(done / 0.05 + 1e-3, 0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)))
 
 
 class Learner(NamedTuple):
-    """All that changes while training."""
+    """All that has a state while training."""
 
     network: AudioToMotion
     optimiser: torch.optim.Optimizer
@@ -211,7 +211,7 @@ def validate(
     figures = {"held_out_loss": float(np.mean(losses))}
     for name, per_shape in (("aperture", gap_per_shape(rig)), ("width", width_per_shape(rig))):
         ours, wanted = weights @ per_shape, examples.weights @ per_shape  # [N, T]
-        figures[f"{name}_r"] = float(np.mean([correlation(a, b) for a, b in zip(ours, wanted)]))
+        figures[f"{name}_r"] = float(np.mean(list(map(correlation, ours, wanted))))
         figures[f"{name}_range"] = float(ours.std() / wanted.std())
     return figures
 
@@ -221,14 +221,15 @@ def _resume(path: Path, learner: Learner) -> Progress:
     if not path.exists():
         return Progress()
     kept = torch.load(path, weights_only=True)
-    for item, state in zip(learner, kept["states"], strict=True):
-        item.load_state_dict(state)
+    learner.network.load_state_dict(kept["network"])
+    learner.optimiser.load_state_dict(kept["optimiser"])
+    learner.rate.load_state_dict(kept["rate"])
     return Progress(*kept["progress"])
 
 
 def _save(path: Path, learner: Learner, progress: Progress) -> None:
     """Keep the state of a run so that it can go on."""
     part = path.with_suffix(".part")
-    states = [item.state_dict() for item in learner]
-    torch.save({"states": states, "progress": tuple(progress)}, part)
+    states = {name: item.state_dict() for name, item in learner._asdict().items()}
+    torch.save({**states, "progress": tuple(progress)}, part)
     part.replace(path)

@@ -1,7 +1,8 @@
-"""Five measures of the mouth to weights of the rig's expressions, so that gap and width come out as asked.
+"""Five measures of the mouth to weights of the expressions that speech uses.
 
-Jaw, protrusion and tuck are weights of their own expression. What they leave of the width is met by pucker
-or by stretch and smile, what is then left of the gap by parting the lips or by `mouthClose`.
+Jaw, protrusion and tuck are weights of their own expression. What they leave of the width is met
+by pucker or by stretch and smile, what is then left of the gap by parting the lips or by
+`mouthClose`.
 """
 
 from __future__ import annotations
@@ -33,21 +34,21 @@ class Range:
 
 
 def gap_per_shape(rig: Rig) -> np.ndarray:
-    """How far each of SPEECH_SHAPES opens the lips, [N] float32, inter-ocular distances per weight."""
+    """How far each of SPEECH_SHAPES opens the lips, [N] inter-ocular distances per weight."""
     dx, _ = speech_basis(rig)
     rise = dx[:, rig.point_of(LOWER_LIP), 1] - dx[:, rig.point_of(UPPER_LIP), 1]
     return rise.numpy()
 
 
 def width_per_shape(rig: Rig) -> np.ndarray:
-    """How far each of SPEECH_SHAPES parts the corners, [N] float32, inter-ocular distances per weight."""
+    """How far each of SPEECH_SHAPES parts the corners, [N] inter-ocular distances per weight."""
     dx, _ = speech_basis(rig)
     left, right = (rig.point_of(corner) for corner in CORNERS)
     return (dx[:, right, 0] - dx[:, left, 0]).numpy()
 
 
 def shape_weights(measures: np.ndarray, rig: Rig, span: Range | None = None) -> np.ndarray:
-    """Weights of SPEECH_SHAPES that show the measures; gap and width are met exactly where no weight is negative.
+    """Weights of SPEECH_SHAPES that show the measures, with exact gap and width.
 
     Args:
         measures: [T, 5] float32, `visemes.MEASURES`.

@@ -1,8 +1,9 @@
 """Phonemes of real speech by `hama` (Apache-2.0), a CTC phoneme recogniser.
 
-CTC spikes once per phoneme, somewhere inside it. Against the segment times of flite and Festival the
-spike's middle lies 6 ms after the end of the phoneme (median of 202 consonants, quartiles -14 and 24 ms), so a
-phoneme is taken to last from the spike before, at most `LONGEST` seconds, to its own.
+CTC spikes once per phoneme, somewhere inside it. Against the segment times of flite and Festival
+the spike's middle lies 6 ms after the end of the phoneme (median of 202 consonants, quartiles -14
+and 24 ms), so a phoneme is taken to last from the spike before, at most `LONGEST` seconds, to its
+own.
 """
 
 from __future__ import annotations

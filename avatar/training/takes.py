@@ -1,7 +1,7 @@
-"""Takes of fixed length as the network sees them: MFCC rows of speech through a channel, and phonemes.
+"""Takes of fixed length: MFCC rows of speech after a channel, and its phonemes.
 
-A take strings utterances of one voice together with pauses. The mouth's motion is not stored but made
-from the phonemes when a take is loaded, so a new viseme table needs no new sound.
+A take strings utterances of one voice together with pauses. The mouth's motion is not stored but
+made from the phonemes when a take is loaded, so a new viseme table needs no new sound.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def silent_takes(babble: np.ndarray, count: int, rng: np.random.Generator) -> Ta
         noise(SAMPLES, rng.normal(size=SAMPLES), rng) * 0.05 * (rng.random() > 0.1)
         for _ in range(count)
     ]
-    return Takes(np.stack([mfcc_rows(np.float32(s)) for s in sounds]), [quiet] * count)
+    return Takes(np.stack([mfcc_rows(s.astype(np.float32)) for s in sounds]), [quiet] * count)
 
 
 def mfcc_rows(samples: np.ndarray) -> np.ndarray:
@@ -105,7 +105,7 @@ def save_takes(path: Path, takes: Takes) -> None:
     part = path.with_suffix(".part.npz")
     np.savez(
         part, rows=takes.rows, owner=owner, symbols=symbols,
-        starts=np.float32(starts), ends=np.float32(ends),
+        starts=np.array(starts, np.float32), ends=np.array(ends, np.float32),
     )  # fmt: skip
     part.replace(path)
 

@@ -16,8 +16,8 @@ import numpy as np
 from avatar.training.phonemes import SILENCE, Phone
 
 MEASURES = ("gap", "jaw", "spread", "funnel", "tuck")
-"""Inner lip gap and jaw drop (0 closed .. 1 open vowel), mouth width (-1 rounded .. 1 spread), protrusion
-of both lips (0 .. 1), lower lip under the upper teeth (0 .. 1)."""
+"""Inner lip gap and jaw drop (0 closed .. 1 open vowel), mouth width (-1 rounded .. 1 spread),
+protrusion of both lips (0 .. 1), lower lip under the upper teeth (0 .. 1)."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Voices that can be had without recording anyone: what each says, with the time of every phoneme.
 
-Neural voices (Piper's Joe, Kokoro with blended styles) and the diphone, unit-selection and statistical
-voices of flite and Festival all know their own phoneme times; eSpeak's are recognised afterwards. Engines
-that are not installed are left out. Read next: `corpus.py`, `recordings.py`.
+Neural voices (Piper's Joe, Kokoro with blended styles) and the diphone, unit-selection and
+statistical voices of flite and Festival all know their own phoneme times; eSpeak's are recognised
+afterwards. Engines that are not installed are left out. Read next: `corpus.py`, `recordings.py`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Voice(NamedTuple):
 def finished(
     samples: np.ndarray, rate: int, phones: list[Phone], alphabet: str, lag: float = 0.0
 ) -> Utterance:
-    """An utterance from an engine's own sound and phonemes; `lag` is how late (s) it reports them."""
+    """An utterance of an engine's sound and phonemes, which it reports `lag` seconds late."""
     samples = resample(samples, rate, RATE)
     known = canonical(stretched(phones, 1.0, -lag), alphabet)
     spoken = [p for p in known if p.symbol != "sil"]
@@ -90,7 +90,8 @@ FESTIVAL = {
     "hy_fi_mv_diphone": ("it", "sampa"),
     "suo_fi_lj_diphone": ("it", "sampa"),
 }
-"""Festival's voices by name: the language of the sentences and the alphabet of the phonemes. Czech and
+"""Festival's voices by name: the language of the sentences and the alphabet of the phonemes. Czech
+and
 Finnish voices read Italian: their letters sound as they are written there too."""
 
 
@@ -109,8 +110,9 @@ def festival_voices() -> list[Voice]:
 def _festival(name: str, text: str) -> Utterance:
     spoken = "".join(c for c in text if c.isalpha() or c in " ,.?!'").encode("latin-1", "ignore")
     with tempfile.TemporaryDirectory() as folder:
+        words = spoken.decode("latin-1")
         script = (
-            f"(voice_{name})(set! u (utt.synth (Utterance Text {_quoted(spoken.decode('latin-1'))})))"
+            f'(voice_{name})(set! u (utt.synth (Utterance Text "{words}")))'
             f'(utt.save.wave u "{folder}/out.wav")(utt.save.segs u "{folder}/out.segs")'
         )
         subprocess.run(
@@ -126,19 +128,16 @@ def _festival(name: str, text: str) -> Utterance:
     return finished(samples, rate, phones, FESTIVAL[name][1])
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "").replace('"', "") + '"'
-
-
 ESPEAK = {
     "en-us+m1": "en", "en-us+f2": "en", "en-gb+m3": "en", "en-gb-scotland+f4": "en",
     "en-us+f5": "en", "en-gb+m7": "en", "en-us+f1": "en",
 }  # fmt: skip
-"""eSpeak NG's voices with a variant, and the language of their sentences: what the recogniser knows best."""
+"""eSpeak NG's voices with a variant, and the language of their sentences: what the recogniser knows
+best."""
 
 
 def espeak_voices() -> list[Voice]:
-    """eSpeak NG's formant voices; a GPL-3 engine, whose output is not covered by its licence."""
+    """Formant voices of eSpeak NG, a GPL-3 engine whose licence does not cover its output."""
     if shutil.which("espeak-ng") is None:
         return []
     return [

@@ -1,8 +1,9 @@
-"""Audio to motion of model `lite`: EAMM's Audio2Facial-Dynamics at small width, on the rig's key points.
+"""Audio to motion of model `lite`: EAMM's Audio2Facial-Dynamics at small width.
 
-f_I (neutral key points), f_a (a 28 x 12 MFCC window) and f_p (head pose) join in an LSTM whose output is
-decoded to weights of the rig's speech expressions, so that every output is a face that can be; their
-linear basis gives the displacement of key points and jacobians. Read next: `models/lite/head.py`.
+f_I (neutral key points), f_a (a 28 x 12 MFCC window) and f_p (head pose) join in an LSTM whose
+output is decoded to weights of the rig's speech expressions, so that every output is a face that
+can be; their linear basis gives the displacement of key points and jacobians. Read next:
+`models/lite/head.py`.
 """
 
 from __future__ import annotations
@@ -75,12 +76,19 @@ class AudioToMotion(Stateful[MotionState]):
         config: sizes.
     """
 
+    dx_basis: Tensor  # [N, K, 2]
+    dj_basis: Tensor  # [N, K, 2, 2]
+    x_generic: Tensor  # [K, 2]
+    mfcc_mean: Tensor  # [12]
+    mfcc_scale: Tensor  # [12]
+    pose_scale: Tensor  # [6]
+
     def __init__(self, rig: Rig, config: MotionConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or MotionConfig()
         dx, dj = speech_basis(rig)
-        self.register_buffer("dx_basis", dx, persistent=False)  # [N, K, 2]
-        self.register_buffer("dj_basis", dj, persistent=False)  # [N, K, 2, 2]
+        self.register_buffer("dx_basis", dx, persistent=False)
+        self.register_buffer("dj_basis", dj, persistent=False)
         self.register_buffer("x_generic", rig.x.clone(), persistent=False)
         self.register_buffer("mfcc_mean", torch.zeros(COEFFICIENTS))
         self.register_buffer("mfcc_scale", torch.ones(COEFFICIENTS))
@@ -131,8 +139,8 @@ class AudioToMotion(Stateful[MotionState]):
             identity: [B, D] float32 from `encode_identity`.
             state: from `init_state` or the previous step; left unchanged.
 
-        Returns:
-            Displacements of the key points [B, K, 2] and of their jacobians [B, K, 2, 2], and the next state.
+        Returns: Displacements of the key points [B, K, 2] and of their jacobians [B, K, 2, 2], and
+            the next state.
         """
         weights, state = self.expressions(audio[:, None], pose[:, None], identity, state)
         dx, dj = self.displacements(weights[:, 0])
@@ -141,14 +149,14 @@ class AudioToMotion(Stateful[MotionState]):
     def forward(  # type: ignore[override]
         self, audio: Tensor, pose: Tensor, identity: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """A whole clip from a fresh state: [B, T, 28, 12], [B, T, 6], [B, D] -> [B, T, K, 2], [B, T, K, 2, 2]."""
+        """`step` over a clip from a fresh state: inputs [B, T, ...], outputs [B, T, K, ...]."""
         weights, _ = self.expressions(audio, pose, identity, self.init_state(len(audio)))
         return self.displacements(weights)
 
     def expressions(
         self, audio: Tensor, pose: Tensor, identity: Tensor, state: MotionState
     ) -> tuple[Tensor, MotionState]:
-        """Weights of SPEECH_SHAPES, [B, T, N] float32 0 .. 1, over [B, T, ...] inputs, and the state after them."""
+        """Weights of SPEECH_SHAPES, [B, T, N] 0 .. 1, and the state after [B, T, ...] inputs."""
         B, T = audio.shape[:2]
         mean, state = self._running_mean(audio, state)
         window = (audio - mean[:, :, None]) / self.mfcc_scale
@@ -168,7 +176,7 @@ class AudioToMotion(Stateful[MotionState]):
         return dx, dj
 
     def _running_mean(self, audio: Tensor, state: MotionState) -> tuple[Tensor, MotionState]:
-        """Mean of the rows heard up to each step [B, T, 12]; digital silence (zero rows) does not count."""
+        """Mean of the rows heard so far, [B, T, 12]; digital silence (zero rows) does not count."""
         rows = audio[:, :, -ROWS_PER_STEP:]
         counts = (rows.abs().amax(-1, keepdim=True) > 1e-3).float().sum(2)  # [B, T, 1]
         sums = rows.sum(2)  # [B, T, 12]
@@ -200,8 +208,8 @@ def motion_settings(config: MotionConfig) -> dict[str, Any]:
 def load_motion(rig: Rig, folder: Path | None = None) -> AudioToMotion:
     """The trained network.
 
-    Raises:
-        ValueError: the weights in `folder` (the shipped ones by default) cannot be read or do not fit.
+    Raises: ValueError: the weights in `folder` (the shipped ones by default) cannot be read or do
+        not fit.
     """
     tensors, settings = load_tensors("motion", folder)
     config = dict(settings["config"])

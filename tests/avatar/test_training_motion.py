@@ -71,7 +71,9 @@ def test_a_lead_moves_the_lips_ahead_of_the_sound():
 
 def test_shapes_show_the_gap_and_the_width_that_were_asked_for():
     rig, span = load_rig(), Range()
-    measures = mouth_measures([Phone("ɑ", 0.1, 0.3), Phone("u", 0.3, 0.6), Phone("b", 0.6, 0.7)], 25)
+    measures = mouth_measures(
+        [Phone("ɑ", 0.1, 0.3), Phone("u", 0.3, 0.6), Phone("b", 0.6, 0.7)], 25
+    )
     weights = shape_weights(measures, rig, span)
     assert weights.min() >= -1e-6
     np.testing.assert_allclose(weights @ gap_per_shape(rig), measures[:, 0] * span.gap, atol=1e-4)

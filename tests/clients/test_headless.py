@@ -135,8 +135,11 @@ async def test_refusals_of_the_server_are_one_line_and_status_2(speech):
     assert "sleepy" in errors
 
 
-@pytest.mark.parametrize("flaw", ["no server", "no samples", "no folder"])
-async def test_mistakes_of_the_user_are_one_line_and_status_2(tmp_path, flaw):
+@pytest.mark.parametrize(
+    ("flaw", "reason"),
+    [("no server", "cannot be reached"), ("no samples", "no samples"), ("no folder", "written")],
+)
+async def test_mistakes_of_the_user_are_one_line_and_status_2(tmp_path, flaw, reason):
     audio, more = tmp_path / "speech.wav", []
     write_wav(audio, 16000, 1, 2, 0.0 if flaw == "no samples" else 0.2)
     if flaw == "no folder":
@@ -144,6 +147,7 @@ async def test_mistakes_of_the_user_are_one_line_and_status_2(tmp_path, flaw):
     status, errors = await call("http://127.0.0.1:9", audio, *more)
     assert status == 2
     assert errors.count("\n") == 1
+    assert reason in errors
 
 
 def test_loopback_is_told_from_other_hosts():

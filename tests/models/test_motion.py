@@ -1,4 +1,4 @@
-"""Audio to motion: streaming equals offline, streams do not mix, and silence keeps the mouth shut."""
+"""Audio to motion: streaming equals offline, streams do not mix, silence keeps the mouth shut."""
 
 import time
 
