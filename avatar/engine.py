@@ -24,10 +24,12 @@ from avatar.pose import EasedPose, is_pose_name, open_pose
 from avatar.presets import PRESETS
 from avatar.tracking import FaceTracker, open_tracker
 from models.registry import open_model
-from models.talking_head import FaceTrack, TalkingHead
+from models.talking_head import FaceTrack, Motion, TalkingHead
 
 DEFAULT_EASE_MS = 300
 MAX_EASE_MS = 10_000
+LIVELY_MOTION = 0.005
+"""Mean motion of the key points per step, in their own units, of lively speech."""
 
 
 class Avatar:
@@ -142,6 +144,8 @@ class AvatarStream:
         self._state = avatar.model.init_state()
         self._pose_name = avatar.first_pose
         self._pose = EasedPose(open_pose(avatar.first_pose, seed, avatar.pose_clip))
+        self._points: Tensor | None = None
+        self._energy = 0.0
         self._blend = EmotionBlend(tuple(avatar.emotions), avatar.first_emotion)
         self._places = {name: PingPong(len(f)) for name, f in avatar.emotions.items()}
 
@@ -156,10 +160,11 @@ class AvatarStream:
             [S, S, 3] uint8 RGB, or None without `render`.
         """
         sound = torch.from_numpy(np.ascontiguousarray(features, np.float32))[None]
-        pose = torch.from_numpy(self._pose.step())[None]
+        pose = torch.from_numpy(self._pose.step(self._energy))[None]
         motion, self._state = self._model.step(
             sound, pose, self._emotion()[None], self._portrait, self._state
         )
+        self._listen(motion)
         return self._model.render(self._portrait, motion) if render else None
 
     def set_portrait(self, encoded: Any) -> None:
@@ -190,6 +195,11 @@ class AvatarStream:
             "strength": self._blend.strength,
             "pose": self._pose_name,
         }
+
+    def _listen(self, motion: Motion) -> None:
+        """How lively the face spoke in this step, 0 .. 1; the head nods along in the next one."""
+        moved = 0.0 if self._points is None else float((motion.x - self._points).abs().mean())
+        self._points, self._energy = motion.x, min(moved / LIVELY_MOTION, 1.0)
 
     def _emotion(self) -> Tensor:
         """The feature of this step, [emotion_dims] float32: the weighted sum of what is worn."""

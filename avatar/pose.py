@@ -17,7 +17,7 @@ from models.talking_head import POSE_DIMS, FaceTrack
 STEP_S = 0.04
 YAW, PITCH, ROLL, TX, TY, TZ, BLINK, GAZE_X, GAZE_Y = range(POSE_DIMS)
 
-IDLE_RANGE = np.array([4.0, 2.5, 2.0, 0.03, 0.015, 0.02])
+IDLE_RANGE = np.array([5.5, 3.2, 2.5, 0.03, 0.015, 0.02])
 """Largest excursion of the idle head: yaw, pitch, roll (degrees), tx, ty, tz (inter-ocular)."""
 IDLE_STIFFNESS = 6.5
 """Natural frequency of the critically damped neck, rad/s: a turn takes half a second."""

@@ -82,43 +82,15 @@ def prepare(take: Take, out: Path, size: int, tracker: FaceTracker) -> int:
     Raises:
         ValueError: a file cannot be read, or the face is lost too often.
     """
-    from avatar.media import read_sound
+    from avatar.emotion_pixels import follow, on_grid
+    from avatar.media import read_pictures, read_sound
 
-    pictures, meshes = track(take.video, tracker)
-    aligned, placed = align_clip(pictures, meshes, size)
+    pictures = list(on_grid(read_pictures(take.video, max_seconds=MAX_SECONDS)))
+    track = follow(take.video, pictures, tracker, MIN_SHARE_WITH_FACE)
+    assert track.landmarks is not None, "a followed face has landmarks"
+    aligned, placed = align_clip(pictures, track.landmarks, size)
     windows = mfcc_windows(read_sound(take.sound, SAMPLE_RATE)[0])
     return write_clip(out, take.person, take.name, aligned, pose_rows(placed), windows)
-
-
-def track(video: Path, tracker: FaceTracker) -> tuple[list[np.ndarray], np.ndarray]:
-    """Pictures at 25 a second, [H, W, 3] uint8 RGB each, and the mesh in each, [T, 478, 3] px.
-
-    Raises:
-        ValueError: the face is lost in more than a tenth of them.
-    """
-    from avatar.media import read_pictures
-
-    pictures = list(on_grid(read_pictures(video, max_seconds=MAX_SECONDS)))
-    faces = list(tracker.follow_face(iter(pictures)))
-    found = [i for i, face in enumerate(faces) if face is not None]
-    if len(found) < MIN_SHARE_WITH_FACE * len(pictures) or not found:
-        raise ValueError(f"a face in {len(found)} of {len(pictures)} pictures only")
-    flat = np.stack([face.landmarks.ravel() for face in faces if face is not None])
-    numbers = np.arange(len(pictures))
-    filled = np.stack([np.interp(numbers, found, column) for column in flat.T], axis=1)
-    return pictures, filled.reshape(len(pictures), -1, 3).astype(np.float32)
-
-
-def on_grid(pictures: Iterator[tuple[float, np.ndarray]]) -> Iterator[np.ndarray]:
-    """Timed pictures at 25 a second: for every multiple of 40 ms the last one shown by then."""
-    k, last = 0, None
-    for time, picture in pictures:
-        while last is not None and k / 25 < time - 1e-3:
-            yield last
-            k += 1
-        last = picture
-    if last is not None:
-        yield last
 
 
 def align_clip(

@@ -95,9 +95,8 @@ class Record:
 
     def __init__(self, path: Path, from_step: int) -> None:
         self._path = path
-        kept = [
-            row for row in read_record(path) if row["step"] + (row["kind"] == "train") <= from_step
-        ]
+        rows = read_record(path) if from_step else []
+        kept = [row for row in rows if row["step"] + (row["kind"] == "train") <= from_step]
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="") as file:
             csv.writer(file).writerow(["step", "kind", "name", "value"])

@@ -22,6 +22,12 @@ from models.checkpoints import save_tensors
 from models.lite.motion import AudioToMotion, MotionConfig, motion_settings
 from models.lite.rig import Rig
 
+MAX_GAIN = 1.6
+"""Largest gain that gives the lips the range of their targets back."""
+CLOSED, CLOSURE_REACH = 0.012, 5
+"""Inter-ocular distances below which lips are closed, and pictures within which a closure must have
+open lips before or after it to count as part of speech."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -30,6 +36,8 @@ class Schedule:
     steps: at most; patience: validations without improvement after which it ends.
     absolute, velocity: weights of the L1 beside the squared loss, and of the loss on the change
         from picture to picture.
+    jitter: of the voices, see `jitter`.
+    closure: extra weight of pictures in which the lips close between open ones.
     """
 
     # length
@@ -39,8 +47,10 @@ class Schedule:
     patience: int = 16
     # loss
     learning_rate: float = 2e-3
+    jitter: float = 0.05
     absolute: float = 0.3
     velocity: float = 1.0
+    closure: float = 3.0
     seed: int = 0
 
     def warm_cosine(self, step: int) -> float:
@@ -107,7 +117,9 @@ def train(
         if better:
             settings = motion_settings(learner.network.config)
             settings |= {"recipe": recipe, "step": step + 1, "held_out": figures}
-            save_tensors("motion", learner.network.state_dict(), settings, out)
+            gain = float(np.clip(1 / figures["aperture_range"], 1.0, MAX_GAIN))
+            tensors = learner.network.state_dict() | {"gain": torch.tensor(gain)}
+            save_tensors("motion", tensors, settings, out)
         _save(run / "last.pt", learner, progress)
         if progress.stale >= schedule.patience:
             break
@@ -133,7 +145,8 @@ def _learn(
     """One step of the optimiser on a random batch; returns the loss."""
     count = min(schedule.batch, len(examples.rows))
     batch = rng.choice(len(examples.rows), count, replace=False)
-    loss = batch_loss(learner.network, examples, batch, schedule, rng)
+    jittered = Examples(jitter(examples.rows[batch], schedule.jitter, rng), examples.weights[batch])
+    loss = batch_loss(learner.network, jittered, np.arange(count), schedule, rng)
     learner.optimiser.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(learner.network.parameters(), 1.0)
@@ -161,8 +174,28 @@ def batch_loss(
     wanted_dx, wanted_dj = network.displacements(torch.from_numpy(examples.weights[batch]))
     error = torch.cat([(dx - wanted_dx), (dj - wanted_dj).flatten(-2)], dim=-1)  # [B, T, K, 6]
     change = error[:, 1:] - error[:, :-1]
-    squared = error.square().mean() + schedule.velocity * change.square().mean()
-    return 150 * squared + 10 * schedule.absolute * error.abs().mean()
+    weight = 1 + schedule.closure * closures(network.lip_gap(wanted_dx))[..., None, None]
+    squared = (weight * error.square()).mean() + schedule.velocity * change.square().mean()
+    return 150 * squared + 10 * schedule.absolute * (weight * error.abs()).mean()
+
+
+def closures(gap: Tensor) -> Tensor:
+    """1 where the lips are closed shortly before or after being open, else 0; [B, T] -> [B, T]."""
+    width = 2 * CLOSURE_REACH + 1
+    near = torch.nn.functional.max_pool1d(gap, width, stride=1, padding=CLOSURE_REACH)
+    return ((gap < CLOSED) & (near > 5 * CLOSED)).float()
+
+
+def jitter(rows: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
+    """Other voices by random linear maps near the identity, one per take; digital silence stays.
+
+    Args:
+        rows: [B, R, 12] float32, MFCC.
+        amount: standard deviation of the entries of the map from the identity's.
+        rng: source of the maps.
+    """
+    maps = np.eye(12, dtype=np.float32) + rng.normal(0, amount, (len(rows), 12, 12))
+    return (rows @ maps).astype(np.float32)
 
 
 def windows(rows: Tensor) -> Tensor:
@@ -197,6 +230,7 @@ def validate(
     network: AudioToMotion, rig: Rig, examples: Examples, schedule: Schedule
 ) -> dict[str, float]:
     """Loss, and correlation and range of aperture and width against their targets."""
+    network.eval()
     rng = np.random.default_rng(0)
     losses, told = [], []
     for start in range(0, len(examples.rows), 32):
@@ -207,6 +241,7 @@ def validate(
         identity = network.encode_identity(x0, torch.eye(2).expand(*x0.shape, 2))
         still, state = torch.zeros(*audio.shape[:2], 6), network.init_state(len(batch))
         told.append(network.expressions(audio, still, identity, state)[0].numpy())
+    network.train()
     weights = np.concatenate(told)
     figures = {"held_out_loss": float(np.mean(losses))}
     for name, per_shape in (("aperture", gap_per_shape(rig)), ("width", width_per_shape(rig))):

@@ -16,7 +16,7 @@ from torch import Tensor
 from models.eamm.audio_to_motion import MotionState
 from models.eamm.clip import cover_mouth, hold_still, mouth_noise
 from models.eamm.cuda_graph import GraphedDrive
-from models.eamm.device import place
+from models.eamm.device import place, speed_notice
 from models.eamm.one_euro import DISPLACEMENT_FILTER, POINT_FILTER, POSE_FILTER, FilterState
 from models.eamm.options import EammOptions
 from models.eamm.portrait import EammPortrait, align, encode_image
@@ -60,6 +60,7 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
 
     name = "eamm"
     lookahead_ms = 175
+    sees_pixels = True
     emotion_dims = EMOTION_DIMS + 1
     """f_e, and how much of it there is: 1 for a feature, the sum of the weights for a blend."""
 
@@ -155,6 +156,11 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
         """The pictures of B motions of B portraits, [B, S, S, 3] uint8 RGB on the device."""
         driving = KeyPoints(motion.x, motion.jacobian)
         return to_picture(self._drive(portrait.source, driving), portrait.size)
+
+    def notices(self) -> list[str]:
+        """What the user should know of this machine: the frame rate where it is below 25."""
+        notice = speed_notice(self.fomm.generator, self.sizes.fomm)
+        return [notice] if notice else []
 
     def _pose(
         self, portrait: EammPortrait, turn: Tensor, state: FilterState

@@ -42,6 +42,7 @@ class MotionConfig:
     """Sizes of the network.
 
     mean_steps: time constant, in steps, of the running mean that is taken off the MFCC.
+    dropout: of the audio features while training.
     """
 
     # features
@@ -50,6 +51,7 @@ class MotionConfig:
     pose_dims: int = 16
     identity_dims: int = 32
     mean_steps: int = 75
+    dropout: float = 0.15
     # memory
     hidden: int = 192
 
@@ -82,6 +84,7 @@ class AudioToMotion(Stateful[MotionState]):
     mfcc_mean: Tensor  # [12]
     mfcc_scale: Tensor  # [12]
     pose_scale: Tensor  # [6]
+    gain: Tensor  # [], gives back the range that a mean over all that the sound allows takes away
 
     def __init__(self, rig: Rig, config: MotionConfig | None = None) -> None:
         super().__init__()
@@ -92,7 +95,9 @@ class AudioToMotion(Stateful[MotionState]):
         self.register_buffer("x_generic", rig.x.clone(), persistent=False)
         self.register_buffer("mfcc_mean", torch.zeros(COEFFICIENTS))
         self.register_buffer("mfcc_scale", torch.ones(COEFFICIENTS))
+        self.register_buffer("gain", torch.ones(()))
         self.register_buffer("pose_scale", torch.tensor(POSE_SCALE), persistent=False)
+        self.inner_lips = (rig.point_of(13), rig.point_of(14))
         first, second = config.conv_channels
         self.audio = nn.Sequential(  # f_a
             nn.Conv1d(COEFFICIENTS, first, 5, stride=2),
@@ -102,6 +107,7 @@ class AudioToMotion(Stateful[MotionState]):
             nn.Flatten(),
             nn.Linear(second * 4, config.audio_dims),
             nn.ReLU(),
+            nn.Dropout(config.dropout),
         )
         self.pose = nn.Sequential(nn.Linear(len(POSE_SCALE), config.pose_dims), nn.ReLU())  # f_p
         self.identity = nn.Sequential(  # f_I
@@ -156,7 +162,7 @@ class AudioToMotion(Stateful[MotionState]):
     def expressions(
         self, audio: Tensor, pose: Tensor, identity: Tensor, state: MotionState
     ) -> tuple[Tensor, MotionState]:
-        """Weights of SPEECH_SHAPES, [B, T, N] 0 .. 1, and the state after [B, T, ...] inputs."""
+        """Weights of SPEECH_SHAPES, [B, T, N] 0 .. gain, and the state after [B, T, ...] inputs."""
         B, T = audio.shape[:2]
         mean, state = self._running_mean(audio, state)
         window = (audio - mean[:, :, None]) / self.mfcc_scale
@@ -165,7 +171,7 @@ class AudioToMotion(Stateful[MotionState]):
             [heard, self.pose(pose / self.pose_scale), identity[:, None].expand(B, T, -1)], dim=-1
         )
         told, (hidden, cell) = self.lstm(features, (state.hidden, state.cell))
-        weights = torch.sigmoid(self.decoder(torch.cat([told, heard], dim=-1)))
+        weights = torch.sigmoid(self.decoder(torch.cat([told, heard], dim=-1))) * self.gain
         return weights, state._replace(hidden=hidden, cell=cell)  # [B, T, N]
 
     def displacements(self, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -174,6 +180,11 @@ class AudioToMotion(Stateful[MotionState]):
         dx = (weights @ self.dx_basis.reshape(N, -1)).unflatten(-1, (K, 2))
         dj = (weights @ self.dj_basis.reshape(N, -1)).unflatten(-1, (K, 2, 2))
         return dx, dj
+
+    def lip_gap(self, dx: Tensor) -> Tensor:
+        """How far displacements [..., K, 2] part the inner lips, [...] inter-ocular distances."""
+        upper, lower = self.inner_lips
+        return dx[..., lower, 1] - dx[..., upper, 1]
 
     def _running_mean(self, audio: Tensor, state: MotionState) -> tuple[Tensor, MotionState]:
         """Mean of the rows heard so far, [B, T, 12]; digital silence (zero rows) does not count."""
