@@ -14,8 +14,8 @@ import tempfile
 import threading
 import urllib.request
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -91,6 +91,9 @@ class MediaPipeTracker:
         self._model = model or find_model()
         self._lock = threading.Lock()
         self._stills = _open_landmarker(self._model, video=False)
+        # A landmarker that the garbage collector finds in a cycle waits for ever for its own worker
+        # thread, which the collector has already sent home; this reference keeps it out of cycles.
+        weakref.finalize(self, self._stills.close).atexit = False
         _close_before_exit(self._stills)
 
     def find_faces(self, rgb: np.ndarray) -> list[TrackedFace]:
@@ -101,9 +104,12 @@ class MediaPipeTracker:
 
     def settle_face(self, rgb: np.ndarray) -> TrackedFace | None:
         """See `FaceTracker.settle_face`."""
-        return next(self.follow_face(iter([rgb])))
+        with closing(self.follow_face(iter([rgb]))) as faces:
+            return next(faces)
 
-    def follow_face(self, pictures: Iterator[np.ndarray]) -> Iterator[TrackedFace | None]:
+    def follow_face(
+        self, pictures: Iterator[np.ndarray]
+    ) -> Generator[TrackedFace | None, None, None]:
         """See `FaceTracker.follow_face`."""
         landmarker = _open_landmarker(self._model, video=True)
         try:

@@ -59,6 +59,8 @@ def make_corpus(folder: Path, options: CorpusOptions) -> list[Path]:
     """
     from tqdm import tqdm
 
+    from avatar.training.synchrony import synchronised
+
     voices = all_voices(options)
     if not voices:
         raise ValueError("no voice is installed: try `apt install flite festival espeak-ng`")
@@ -68,7 +70,8 @@ def make_corpus(folder: Path, options: CorpusOptions) -> list[Path]:
     for voice, share in tqdm(list(zip(voices, shares, strict=True)), desc="voices", unit="voice"):
         path = folder / f"{voice.name}.npz"
         if not path.exists():
-            save_utterances(path, _speech(voice, seconds * share, options.seed))
+            said = list(_speech(voice, seconds * share, options.seed))
+            save_utterances(path, synchronised(said))
     return [folder / f"{voice.name}.npz" for voice in voices]
 
 

@@ -43,6 +43,10 @@ HELD_OUT = (
 """Voices that are never trained on; early stopping looks at nothing else."""
 
 
+REAL_REPEATS = 4
+"""How often a take of a real speaker counts: they are few, and what the network is for."""
+
+
 @dataclass(frozen=True)
 class TakeOptions:
     """How takes are made of a corpus.
@@ -83,7 +87,8 @@ def examples_of(
     known, unknown = ([f for f in files if (f.stem in HELD_OUT) is held] for held in (False, True))
     if not unknown:
         raise ValueError(f"none of the voices to hold out was made: {', '.join(HELD_OUT)}")
-    training = speech_examples(known, rig, timing, span)
+    real = [file for file in known if file.stem.startswith("real-")]
+    training = speech_examples(known + (REAL_REPEATS - 1) * real, rig, timing, span)
     if options.data is not None:
         clips = clip_examples(folder / "clips.npz", options, rig, span)
         training = Examples(*map(np.concatenate, zip(training, clips, strict=True)))

@@ -18,6 +18,7 @@ from avatar.evaluation.lips import correlation
 from avatar.training.motion_data import Examples
 from avatar.training.mouth_shapes import gap_per_shape, width_per_shape
 from avatar.training.run_log import note, plot_metrics
+from avatar.training.variation import varied_examples
 from models.checkpoints import save_tensors
 from models.lite.motion import AudioToMotion, MotionConfig, motion_settings
 from models.lite.rig import Rig
@@ -36,7 +37,7 @@ class Schedule:
     steps: at most; patience: validations without improvement after which it ends.
     absolute, velocity: weights of the L1 beside the squared loss, and of the loss on the change
         from picture to picture.
-    jitter: of the voices, see `jitter`.
+    jitter: of the voices, see `variation.py`.
     closure: extra weight of pictures in which the lips close between open ones.
     """
 
@@ -46,8 +47,8 @@ class Schedule:
     validate_every: int = 50
     patience: int = 16
     # loss
-    learning_rate: float = 2e-3
-    jitter: float = 0.05
+    learning_rate: float = 1.5e-3
+    jitter: float = 0.07
     absolute: float = 0.3
     velocity: float = 1.0
     closure: float = 3.0
@@ -145,8 +146,8 @@ def _learn(
     """One step of the optimiser on a random batch; returns the loss."""
     count = min(schedule.batch, len(examples.rows))
     batch = rng.choice(len(examples.rows), count, replace=False)
-    jittered = Examples(jitter(examples.rows[batch], schedule.jitter, rng), examples.weights[batch])
-    loss = batch_loss(learner.network, jittered, np.arange(count), schedule, rng)
+    varied = varied_examples(examples, batch, schedule.jitter, rng)
+    loss = batch_loss(learner.network, varied, np.arange(count), schedule, rng)
     learner.optimiser.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(learner.network.parameters(), 1.0)
@@ -162,21 +163,31 @@ def batch_loss(
     schedule: Schedule,
     rng: np.random.Generator,
 ) -> Tensor:
-    """Loss on key points, jacobians and their change, for random heads and faces.
+    """Squared error of key points and jacobians and of their change, and L1 on the lip gap.
 
-    The squared loss makes the output the mean of what the sound allows, which follows real mouths
-    more closely than the median that L1 gives; some L1 keeps closures closed.
+    Heads and faces are random. The squared loss makes the output the mean of what the sound allows,
+    which follows real mouths more closely than the median that L1 gives; L1 keeps closures closed.
     """
     audio = windows(torch.from_numpy(examples.rows[batch]))
     identity = network.encode_identity(*random_faces(network.x_generic, len(batch), rng))
     pose = torch.from_numpy(random_poses(len(batch), audio.shape[1], rng))
-    dx, dj = network(audio, pose, identity)
-    wanted_dx, wanted_dj = network.displacements(torch.from_numpy(examples.weights[batch]))
-    error = torch.cat([(dx - wanted_dx), (dj - wanted_dj).flatten(-2)], dim=-1)  # [B, T, K, 6]
+    state = network.init_state(len(batch))
+    weights, _ = network.expressions(audio, pose, identity, state)
+    wanted = torch.from_numpy(examples.weights[batch])
+    error = (weights - wanted) @ key_point_metric(network)  # [B, T, N]
     change = error[:, 1:] - error[:, :-1]
-    weight = 1 + schedule.closure * closures(network.lip_gap(wanted_dx))[..., None, None]
-    squared = (weight * error.square()).mean() + schedule.velocity * change.square().mean()
-    return 150 * squared + 10 * schedule.absolute * (weight * error.abs()).mean()
+    gap = wanted @ network.gap_basis
+    importance = 1 + schedule.closure * closures(gap)
+    squared = (importance * error.square().sum(-1)).mean()
+    squared = squared + schedule.velocity * change.square().sum(-1).mean()
+    absolute = (importance * (weights @ network.gap_basis - gap).abs()).mean()
+    return 150 * squared + 3 * schedule.absolute * absolute
+
+
+def key_point_metric(network: AudioToMotion) -> Tensor:
+    """L [N, N]: |e L|^2 is the mean square motion of key points and jacobians at weights e."""
+    motion = torch.cat([network.dx_basis.flatten(1), network.dj_basis.flatten(1)], dim=1)
+    return torch.linalg.cholesky(motion @ motion.T / motion.shape[1])
 
 
 def closures(gap: Tensor) -> Tensor:
@@ -184,18 +195,6 @@ def closures(gap: Tensor) -> Tensor:
     width = 2 * CLOSURE_REACH + 1
     near = torch.nn.functional.max_pool1d(gap, width, stride=1, padding=CLOSURE_REACH)
     return ((gap < CLOSED) & (near > 5 * CLOSED)).float()
-
-
-def jitter(rows: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
-    """Other voices by random linear maps near the identity, one per take; digital silence stays.
-
-    Args:
-        rows: [B, R, 12] float32, MFCC.
-        amount: standard deviation of the entries of the map from the identity's.
-        rng: source of the maps.
-    """
-    maps = np.eye(12, dtype=np.float32) + rng.normal(0, amount, (len(rows), 12, 12))
-    return (rows @ maps).astype(np.float32)
 
 
 def windows(rows: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from avatar.training.prose import prose, shuffled_words
+
 # fmt: off
 _WHO = (
     "my mother|the baker|Peter|our neighbour|a young doctor|the whole family|Barbara|"
@@ -107,21 +109,26 @@ LANGUAGES = {
 
 
 def english(seed: int) -> Iterator[str]:
-    """English sentences without end; every fifth is one of a fixed list."""
+    """English without end: prose, words in random order, everyday sentences made here."""
     rng = random.Random(seed)
-    who, did, what, where, said, fixed = (
-        text.split("|") for text in (_WHO, _DID, _WHAT, _WHERE, _SAID, _FIXED)
-    )
+    makers = (lambda r: r.choice(prose()), shuffled_words, everyday)
     while True:
-        if rng.random() < 0.2:
-            yield rng.choice(fixed)
-            continue
-        sentence = f"{rng.choice(who)} {rng.choice(did)} {rng.choice(what)}"
-        if rng.random() < 0.6:
-            sentence += f" {rng.choice(where)}"
-        if rng.random() < 0.4:
-            sentence = f"{rng.choice(said)}, {sentence}"
-        yield sentence[0].upper() + sentence[1:] + rng.choice(".....?!")
+        yield rng.choices(makers, (5, 3, 2))[0](rng)
+
+
+def everyday(rng: random.Random) -> str:
+    """A sentence from the phrases of this file; every fifth is one of a fixed list."""
+    if rng.random() < 0.2:
+        return rng.choice(_FIXED.split("|"))
+    who, did, what, where, said = (
+        rng.choice(text.split("|")) for text in (_WHO, _DID, _WHAT, _WHERE, _SAID)
+    )
+    sentence = f"{who} {did} {what}"
+    if rng.random() < 0.6:
+        sentence += f" {where}"
+    if rng.random() < 0.4:
+        sentence = f"{said}, {sentence}"
+    return sentence[0].upper() + sentence[1:] + rng.choice(".....?!")
 
 
 def foreign(language: str, seed: int) -> Iterator[str]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 
-def full_precision(like: Tensor) -> torch.autocast:
+def full_precision(like: Tensor) -> AbstractContextManager[object]:
     """Switches mixed precision off: coordinates need more than eight bits."""
+    if not torch.amp.is_autocast_available(like.device.type):
+        return nullcontext()
     return torch.autocast(like.device.type, enabled=False)
 
 

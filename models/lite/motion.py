@@ -51,7 +51,7 @@ class MotionConfig:
     pose_dims: int = 16
     identity_dims: int = 32
     mean_steps: int = 75
-    dropout: float = 0.15
+    dropout: float = 0.25
     # memory
     hidden: int = 192
 
@@ -80,6 +80,7 @@ class AudioToMotion(Stateful[MotionState]):
 
     dx_basis: Tensor  # [N, K, 2]
     dj_basis: Tensor  # [N, K, 2, 2]
+    gap_basis: Tensor  # [N], how far each shape parts the inner lips
     x_generic: Tensor  # [K, 2]
     mfcc_mean: Tensor  # [12]
     mfcc_scale: Tensor  # [12]
@@ -97,7 +98,8 @@ class AudioToMotion(Stateful[MotionState]):
         self.register_buffer("mfcc_scale", torch.ones(COEFFICIENTS))
         self.register_buffer("gain", torch.ones(()))
         self.register_buffer("pose_scale", torch.tensor(POSE_SCALE), persistent=False)
-        self.inner_lips = (rig.point_of(13), rig.point_of(14))
+        upper, lower = rig.point_of(13), rig.point_of(14)
+        self.register_buffer("gap_basis", dx[:, lower, 1] - dx[:, upper, 1], persistent=False)
         first, second = config.conv_channels
         self.audio = nn.Sequential(  # f_a
             nn.Conv1d(COEFFICIENTS, first, 5, stride=2),
@@ -180,11 +182,6 @@ class AudioToMotion(Stateful[MotionState]):
         dx = (weights @ self.dx_basis.reshape(N, -1)).unflatten(-1, (K, 2))
         dj = (weights @ self.dj_basis.reshape(N, -1)).unflatten(-1, (K, 2, 2))
         return dx, dj
-
-    def lip_gap(self, dx: Tensor) -> Tensor:
-        """How far displacements [..., K, 2] part the inner lips, [...] inter-ocular distances."""
-        upper, lower = self.inner_lips
-        return dx[..., lower, 1] - dx[..., upper, 1]
 
     def _running_mean(self, audio: Tensor, state: MotionState) -> tuple[Tensor, MotionState]:
         """Mean of the rows heard so far, [B, T, 12]; digital silence (zero rows) does not count."""

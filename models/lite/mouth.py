@@ -26,7 +26,7 @@ TEETH_BELOW_LIP = 0.022
 """How far the upper teeth reach below the line of the closed lips, inter-ocular distances."""
 CAVITY = (52, 20, 19)
 """RGB of the mouth where no layer lies, before toning."""
-SHADE_DEPTH, SHADE_FLOOR = np.float32(14), np.float32(0.7)
+SHADE_DEPTH, SHADE_FLOOR = np.float32(14), np.float32(0.8)
 """Layer pixels over which the shadow of the upper lip fades, and the light left right below it."""
 
 
@@ -86,7 +86,7 @@ def _tone(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     luma = float(skin @ [0.299, 0.587, 0.114])
     generic = np.array([1.22, 0.94, 0.80])
     cast = np.clip(skin / max(luma, 1.0) / generic, 0.8, 1.2)
-    return (np.clip(luma / REFERENCE_SKIN, 0.45, 1.05) ** 0.6 * cast**0.5).astype(np.float32)
+    return (np.clip(luma / REFERENCE_SKIN, 0.45, 1.1) ** 0.6 * cast**0.25).astype(np.float32)
 
 
 def _toned(layer: np.ndarray, tone: np.ndarray) -> np.ndarray:

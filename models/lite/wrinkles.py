@@ -19,9 +19,9 @@ BROW_INNER = (107, 336, 66, 296)
 CORNERS = (61, 291)
 FULL_BROW, FULL_SMILE = 0.07, 0.09
 """Inter-ocular distances that brows and mouth corners move when a fold is at its deepest."""
-DEPTH = {"frown": 0.30, "forehead": 0.13, "smile": 0.09}
+DEPTH = {"frown": 0.20, "forehead": 0.11, "smile": 0.08}
 """Share of the light that the deepest fold takes."""
-WIDTH = 0.021
+WIDTH = 0.028
 """Standard deviation of a fold across, inter-ocular distances."""
 
 

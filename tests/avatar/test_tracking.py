@@ -74,3 +74,20 @@ def test_a_process_with_an_open_tracker_ends_and_says_nothing(tracker):
         [sys.executable, "-c", code], timeout=120, capture_output=True, text=True, check=True
     )
     assert ended.stdout == ended.stderr == ""
+
+
+def test_a_tracker_in_a_garbage_cycle_is_collected_and_the_process_ends(tracker):
+    code = (
+        "import gc\n"
+        "from avatar.tracking import open_tracker\n"
+        "for _ in range(3):\n"
+        "    cycle = [open_tracker()]\n"
+        "    cycle.append(cycle)\n"
+        "    del cycle\n"
+        "    gc.collect()\n"
+        "print('collected')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "collected" in ended.stdout

@@ -62,12 +62,18 @@ def trained(synthetic, tmp_path_factory) -> Path:
 
 STAGES = {
     "fomm": "--size small --steps 50 --batch 3 --trunk random",
-    "a2fd": "--steps 40 --batch 2 --trunk random --rate 1e-3",
-    "a2fd-finetune": "--steps 12 --batch 2 --trunk random",
+    "a2fd": "--steps 60 --batch 2 --trunk random --rate 3e-3",
+    "a2fd-finetune": "--steps 15 --batch 2 --trunk random",
     "eamm-emotion": "--steps 40 --batch 2 --rate 1e-3",
 }
-MOST_LEFT = {"fomm": 0.5, "a2fd": 0.7, "a2fd-finetune": 1.0, "eamm-emotion": 0.8}
-"""Share of the held-out loss that may be left after so few steps."""
+MOST_LEFT = {
+    "fomm": ("total", 0.5),
+    "a2fd": ("total", 0.7),
+    "a2fd-finetune": ("perceptual", 0.9),
+    "eamm-emotion": ("total", 0.8),
+}
+"""Which held-out loss, and the share of it that may be left after so few steps on so little data.
+The fine-tuning is there for the drawn picture."""
 
 
 def run_options(data: Path, out: Path, **changes) -> RunOptions:
@@ -83,9 +89,10 @@ def fresh_stage(**options) -> FommStage:
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_lowers_its_held_out_loss(trained, stage):
+    name, share = MOST_LEFT[stage]
     rows = read_record(trained / f"{stage}.csv")
-    totals = [r["value"] for r in rows if r["kind"] == "held-out" and r["name"] == "total"]
-    assert totals[-1] < MOST_LEFT[stage] * totals[0]
+    losses = [r["value"] for r in rows if r["kind"] == "held-out" and r["name"] == name]
+    assert losses[-1] < share * losses[0]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from avatar.training.motion_loop import Schedule, train
 from avatar.training.mouth_shapes import Range, gap_per_shape, shape_weights, width_per_shape
 from avatar.training.phonemes import SILENCE, Phone, canonical, stretched, with_silence
 from avatar.training.takes import FRAMES, SAMPLES, load_takes, make_takes, save_takes, silent_takes
+from avatar.training.variation import splice
 from avatar.training.visemes import Timing, mouth_measures
 from avatar.training.voices import Utterance
 from models.lite.motion import load_motion
@@ -131,6 +132,19 @@ def test_corpus_and_takes_come_back_from_disk(tmp_path, utterances):
     assert [[p.symbol for p in t] for t in again.phones] == [
         [p.symbol for p in t] for t in takes.phones
     ]
+
+
+def test_a_splice_keeps_sound_and_lips_together():
+    frames = np.arange(1, 201, dtype=np.float32)
+    rows = np.concatenate([np.zeros(24), np.repeat(frames, 4)])[:, None].astype(np.float32)
+    weights = np.concatenate([np.zeros(2, np.float32), frames[:-2]])[:, None]  # two pictures late
+    new_rows, new_weights = splice(rows, weights, np.random.default_rng(0))
+    heard = new_rows[24::4, 0]
+    assert not np.array_equal(heard, frames)
+    np.testing.assert_array_equal(np.sort(heard), frames)
+    late = heard[:-2]
+    agree = new_weights[2:, 0] == np.minimum(late, 198)
+    assert agree.mean() > 0.97
 
 
 def test_training_learns_resumes_and_exports(tmp_path, utterances):

@@ -1,0 +1,62 @@
+"""Makes the pictures of the README from the demonstration portrait: `python docs/make_pictures.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from avatar.engine import Avatar
+from streaming.features import MfccWindows
+
+HERE = Path(__file__).parent / "pictures"
+EMOTIONS = ("neutral", "happy", "sad", "angry", "surprised", "fear", "disgusted", "contempt")
+TILE = 232
+
+
+def main() -> None:
+    """Write the emotion strip and the interpolation strip."""
+    avatar = Avatar.load(pose="none")
+    faces = [(name, worn(avatar, {name: 1.0})) for name in EMOTIONS]
+    rows = [strip(faces[:4]), strip(faces[4:])]
+    Image.fromarray(np.vstack(rows)).save(HERE / "emotions.jpg", quality=88)
+    between = [
+        ("", worn(avatar, {"happy": 1 - t, "surprised": t})) for t in np.linspace(0, 1, 6).round(2)
+    ]
+    Image.fromarray(strip(between, 160)).save(HERE / "interpolation.jpg", quality=88)
+
+
+def worn(avatar: Avatar, weights: dict[str, float]) -> np.ndarray:
+    """The face that says a short vowel with an emotion, [S, S, 3] uint8."""
+    stream = avatar.open_stream(seed=1)
+    stream.control({"type": "emotion", "weights": weights, "ease_ms": 0})
+    windows = MfccWindows(avatar.lookahead_ms * 16).push(vowel())
+    return [stream.step(window) for window in windows][12]
+
+
+def vowel(seconds: float = 0.8) -> np.ndarray:
+    """A spoken-like 'a': a pulse train through three resonances, 16 kHz mono float32."""
+    from scipy.signal import lfilter
+
+    sound = np.zeros(int(16000 * seconds), np.float32)
+    sound[:: 16000 // 120] = 1.0
+    for formant, width in ((730, 90), (1090, 110), (2440, 170)):
+        radius = np.exp(-np.pi * width / 16000)
+        sound = lfilter([1 - radius], [1, -2 * radius * np.cos(2 * np.pi * formant / 16000), radius**2], sound)
+    return (0.3 * sound / np.abs(sound).max()).astype(np.float32)
+
+
+def strip(faces: list[tuple[str, np.ndarray]], tile: int = TILE) -> np.ndarray:
+    """Faces side by side with their names, [tile, n * tile, 3] uint8."""
+    tiles = []
+    for name, face in faces:
+        edge = face.shape[0] // 8
+        image = Image.fromarray(face[edge:-edge, edge:-edge]).resize((tile, tile), Image.Resampling.LANCZOS)
+        ImageDraw.Draw(image).text((8, tile - 18), name, fill="white", stroke_width=1, stroke_fill="black")
+        tiles.append(np.asarray(image))
+    return np.hstack(tiles)
+
+
+if __name__ == "__main__":
+    main()
