@@ -18,6 +18,7 @@ from torch import Tensor
 from avatar.clip_track import track_clip
 from avatar.emotion import read_emotion
 from avatar.emotion_blend import NEUTRAL, EmotionBlend, check_number
+from avatar.emotion_pixels import read_emotion_pixels
 from avatar.ping_pong import PingPong
 from avatar.portrait import read_portrait
 from avatar.pose import EasedPose, is_pose_name, open_pose
@@ -46,7 +47,8 @@ class Avatar:
         self.model, self.size = model, size
         self.lookahead_ms = model.lookahead_ms
         self._tracker = tracker
-        face, self.notices = read_portrait(portrait, size, tracker)
+        face, notices = read_portrait(portrait, size, tracker)
+        self.notices = [*notices, *model.notices()]
         self.portrait = model.encode_portrait(face)
         self.emotions: dict[str, Tensor] = {NEUTRAL: torch.zeros(1, model.emotion_dims)}
         self.first_emotion = NEUTRAL
@@ -84,7 +86,8 @@ class Avatar:
         """
         finder = open_tracker(tracker)
         avatar = cls(open_model(model, weights, device), finder, portrait, size)
-        given = dict(read_emotion(spec, finder) for spec in emotions)
+        read = read_emotion_pixels if avatar.model.sees_pixels else read_emotion
+        given = dict(read(spec, finder) for spec in emotions)
         presets = {} if avatar.model.sees_pixels else PRESETS
         for name, track in {**presets, **given}.items():
             avatar.emotions[name] = avatar.model.encode_emotion(track)

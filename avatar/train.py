@@ -1,6 +1,6 @@
 """Make the weights of model `lite`; every part is one subcommand.
 
-python -m avatar.train {rig,mouth,emotion,motion} ...
+    python -m avatar.train {rig,mouth,emotion,motion,...} ...
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ PARTS = {
     "mouth": "teeth and tongue, rendered from the 3D face",
     "emotion": "emotion features and their displacement of the key points",
     "motion": "speech to key points",
+    "viseme-fit": "the mouth shapes of phonemes, calibrated on tracked clips",
     "eamm-prepare": "eamm: training clips from videos of VoxCeleb, LRW or MEAD",
     "eamm-synthetic": "eamm: training clips without footage",
     "fomm": "eamm: key points, dense motion and generator",

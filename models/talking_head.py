@@ -92,6 +92,10 @@ class TalkingHead(ABC, Generic[Portrait, State]):
         assert rest == 0, "a step must be a whole number of samples"
         return samples
 
+    def notices(self) -> list[str]:
+        """What the user should know of the model on this machine, one line each."""
+        return []
+
     @abstractmethod
     def encode_portrait(self, face: FaceImage) -> Portrait:
         """Everything about a portrait that does not change from picture to picture."""

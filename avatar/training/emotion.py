@@ -17,11 +17,9 @@ import torch
 from torch import Tensor
 
 from models.lite.emotion import DisplacementPredictor, EmotionEncoder
+from models.lite.lips import INNER_PAIRS, OUTER_PAIRS, OUTER_SHARE
 from models.lite.rig import Rig
 
-INNER_PAIRS = ((80, 88), (81, 178), (13, 14), (311, 402), (310, 318))
-"""Key points that face one another across the lips, upper and lower."""
-OUTER_PAIRS = ((40, 91), (37, 84), (0, 17), (267, 314), (270, 321))
 OPEN_GAP = 0.08
 """Inter-ocular distances between the lips from which on the emotion may open them fully."""
 SPEECH = {
@@ -78,7 +76,7 @@ def keep_closures(rig: Rig, talking: Tensor, emotion: Tensor) -> Tensor:
         opened = emotion[:, low, 1] - emotion[:, u, 1]
         allowed = opened * torch.clamp(gap / OPEN_GAP, 0, 1)
         excess = (opened - allowed) / 2
-        for upper_point, lower_point, share in ((u, low, 1.0), (a, b, 0.8)):
+        for upper_point, lower_point, share in ((u, low, 1.0), (a, b, OUTER_SHARE)):
             out[:, upper_point, 1] += share * excess
             out[:, lower_point, 1] -= share * excess
     return out

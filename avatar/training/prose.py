@@ -1,6 +1,7 @@
 """English prose without a download: the documentation that Python's standard library carries.
 
-A network that hears few sentences learns them by heart; thousands of different ones keep it listening.
+A network that hears few sentences learns them by heart; thousands of different ones keep it
+listening.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Puts an engine's own phoneme times in step with its sound, by what the recogniser hears.
 
 Neural voices report durations of their hidden units, which run ahead of or behind the sound by a
-constant of the voice. The mouth that the reported phonemes ask for is compared with the mouth that the
-recognised ones ask for, and the delay that fits best over all utterances is taken off.
+constant of the voice. The mouth that the reported phonemes ask for is compared with the mouth that
+the recognised ones ask for, and the delay that fits best over all utterances is taken off.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Variety without new sound: other voices by linear maps, other sentences by changing the order.
 
-A network that sees the same takes again and again learns voices and sentences by heart; this is done anew
-for every batch.
+A network that sees the same takes again and again learns voices and sentences by heart; this is
+done anew for every batch.
 """
 
 from __future__ import annotations

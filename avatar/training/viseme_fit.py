@@ -1,10 +1,11 @@
 """Calibrates the viseme table on tracked clips: openings, widths, dominance, reach and timing.
 
-    python -m avatar.train viseme_fit --data DIR
+    python -m avatar.train viseme-fit --data DIR
 
-The table is phonetics; what it asks for is pulled towards what licence-clean faces did, with a penalty on every
-change, by gradient descent on the share of unexplained variance of lip gap, mouth width and jaw drop. The
-result is printed, with leave-one-clip-out correlations, to be copied into `visemes.py` by hand.
+The table is phonetics; what it asks for is pulled towards what licence-clean faces did, with a
+penalty on every change, by gradient descent on the share of unexplained variance of lip gap, mouth
+width and jaw drop. The result is printed, with leave-one-clip-out correlations, to be copied into
+`visemes.py` by hand.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SPREAD = 0.3
 
 
 class Clip(NamedTuple):
-    """Phonemes (class, start, end; [P]) of a clip and its gap, width and jaw, [T, 3] inter-ocular distances."""
+    """Phonemes [P] (class, start, end) of a clip; gap, width, jaw [T, 3] inter-ocular distances."""
 
     kind: Tensor
     start: Tensor
@@ -40,7 +41,7 @@ class Clip(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `python -m avatar.train viseme_fit`."""
+    """Options of `python -m avatar.train viseme-fit`."""
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest and tracks/")
 
 
@@ -53,7 +54,9 @@ def run(args: argparse.Namespace) -> None:
     for left_out in clips:
         changes = fit([clip for clip in clips if clip is not left_out])
         predicted = predict(changes, left_out).detach().numpy()
-        scores.append([best_lag(a, b)[0] for a, b in zip(predicted.T, left_out.real.numpy().T)])
+        scores.append(
+            [best_lag(a, b)[0] for a, b in zip(predicted.T, left_out.real.numpy().T, strict=True)]
+        )
     print("left out, r of gap, width, jaw:", np.mean(scores, axis=0).round(3))
     _print_table(fit(clips))
 

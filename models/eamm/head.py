@@ -15,6 +15,7 @@ from torch import Tensor
 
 from models.eamm.audio_to_motion import MotionState
 from models.eamm.clip import cover_mouth, hold_still, mouth_noise
+from models.eamm.combining import CombinedDrive, Drive
 from models.eamm.cuda_graph import GraphedDrive
 from models.eamm.device import place, speed_notice
 from models.eamm.one_euro import DISPLACEMENT_FILTER, POINT_FILTER, POSE_FILTER, FilterState
@@ -75,8 +76,9 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
             fomm, a2fd, load_emotion(folder, self.sizes), device
         )
         self.device = torch.device(device)
-        on_gpu = self.device.type == "cuda"
-        self._drive = GraphedDrive(self.fomm.generator) if on_gpu else self.fomm.generator.drive
+        self._drive: Drive = self.fomm.generator.drive
+        if self.device.type == "cuda":
+            self._drive = CombinedDrive(GraphedDrive(self.fomm.generator))
         self._template = None if template is None else template.double().numpy()
         self._spread = self._spread_displacements()
 
@@ -148,14 +150,21 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
         return Motion(driving.value, driving.jacobian, pose), memories
 
     def render(self, portrait: EammPortrait, motion: Motion) -> np.ndarray:
-        """The picture of a motion of batch 1, [S, S, 3] uint8 RGB."""
-        return self.draw(portrait, motion)[0].cpu().numpy()
+        """The picture of a motion of batch 1, [S, S, 3] uint8 RGB.
+
+        On a GPU, callers that ask at the same time from their threads are drawn as one batch.
+        """
+        driving = KeyPoints(motion.x, motion.jacobian)
+        with torch.inference_mode():
+            images = self._drive(portrait.source, driving)
+            return to_picture(images, portrait.size)[0].cpu().numpy()
 
     @torch.inference_mode()
     def draw(self, portrait: EammPortrait, motion: Motion) -> Tensor:
         """The pictures of B motions of B portraits, [B, S, S, 3] uint8 RGB on the device."""
         driving = KeyPoints(motion.x, motion.jacobian)
-        return to_picture(self._drive(portrait.source, driving), portrait.size)
+        images = self.fomm.generator.drive(portrait.source, driving)
+        return to_picture(images, portrait.size)
 
     def notices(self) -> list[str]:
         """What the user should know of this machine: the frame rate where it is below 25."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from models.checkpoints import load_tensors
 from models.lite.emotion import DisplacementPredictor, EmotionEncoder
+from models.lite.lips import LipContact
 from models.lite.motion import AudioToMotion, MotionState, load_motion
 from models.lite.picture import draw
 from models.lite.portrait import LitePortrait, encode_portrait
@@ -55,6 +56,7 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
         self.rig: Rig = load_rig()
         self._warp = warp if device == "cpu" else TorchWarp(device)
         self.motion: AudioToMotion = load_motion(self.rig, folder)
+        self.contact = LipContact(self.rig)
         self.encoder, self.predictor, self.rest = _load_emotion(self.rig, folder)
         self._blinks = [
             (self.rig.shape_names.index("eyeBlink" + side), *map(self.rig.point_of, lids))
@@ -89,6 +91,7 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
         """One step of motion; shapes as in the contract."""
         identity = self.motion.encode_identity(portrait.x0, portrait.j0)
         dx, dj, memory = self.motion.step(audio_features, pose[:, :6], identity, state.motion)
+        dx = self.contact(dx)
         more_dx, more_dj = self.predictor(emotion, dx, dj)
         x, jacobian = portrait.x0 + dx + more_dx, portrait.j0 + dj + more_dj
         x, jacobian = self.blink(x, jacobian, pose[:, BLINK])

@@ -1,12 +1,15 @@
 """Several callers in one step, on a CPU and on a GPU, get what each would get alone."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
 from models.eamm.batching import join_portraits, join_states, split_state
-from models.eamm.cuda_graph import leaves, unflatten
+from models.eamm.combining import CombinedDrive
+from models.eamm.cuda_graph import GraphedDrive, leaves, unflatten
 from models.eamm.device import frame_rate, speed_notice
 from models.eamm.head import EammTalkingHead
 from models.talking_head import POSE_DIMS, Motion
@@ -84,6 +87,56 @@ def test_the_inputs_of_a_graph_are_all_the_inputs(head):
     assert torch.equal(again, head.fomm.generator.drive(portrait.source, portrait.points))
 
 
+def requests(head, n: int) -> list[tuple]:
+    portraits = [head.encode_portrait(paint_face(seed=i)) for i in range(n)]
+    return [(p.source, _points(talk(head, p, seed)[2])) for seed, p in enumerate(portraits)]
+
+
+def test_callers_on_threads_are_drawn_together_and_each_gets_its_own(head):
+    sizes, first = [], threading.Event()
+
+    def drive(source, driving):
+        sizes.append(len(driving.value))
+        if len(sizes) == 1:
+            first.wait(5)  # the others pile up meanwhile
+        return head.fomm.generator.drive(source, driving)
+
+    drawn = CombinedDrive(drive)
+    asked = requests(head, 6)
+    with ThreadPoolExecutor(6) as threads:
+        pictures = [threads.submit(_without_gradients, drawn, *ask) for ask in asked]
+        deadline = time.monotonic() + 5
+        while len(drawn._waiting) < 5 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        first.set()
+        images = [picture.result(10) for picture in pictures]
+    assert sizes == [1, 4, 1]
+    for image, ask in zip(images, asked, strict=True):
+        alone = _without_gradients(head.fomm.generator.drive, *ask)
+        torch.testing.assert_close(image, alone, atol=1e-5, rtol=0)
+
+
+def test_an_error_reaches_everybody_in_the_batch_and_the_next_is_drawn(head):
+    fails = [True]
+
+    def drive(source, driving):
+        if fails.pop():
+            raise RuntimeError("no memory")
+        return head.fomm.generator.drive(source, driving)
+
+    drawn = CombinedDrive(drive)
+    (ask,) = requests(head, 1)
+    with pytest.raises(RuntimeError, match="no memory"):
+        drawn(*ask)
+    fails.append(False)
+    assert _without_gradients(drawn, *ask).shape == (1, 3, 64, 64)
+
+
+@torch.inference_mode()
+def _without_gradients(drive, source, driving):
+    return drive(source, driving)
+
+
 def test_a_slow_machine_is_told_its_frame_rate(head, monkeypatch):
     generator, sizes = head.fomm.generator, head.sizes.fomm
     assert frame_rate(generator, sizes) > 0
@@ -121,7 +174,7 @@ def test_on_a_gpu_a_graph_is_replayed_with_new_inputs(folder):
     for portrait in portraits:
         _, _, motion = talk(there, portrait, 1)
         direct = there.fomm.generator.drive(portrait.source, _points(motion))
-        graphed = there._drive(portrait.source, _points(motion))
+        graphed = GraphedDrive(there.fomm.generator)(portrait.source, _points(motion))
         torch.testing.assert_close(graphed, direct, atol=2e-3, rtol=0)
 
 
