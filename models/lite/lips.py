@@ -1,7 +1,7 @@
 """Lip contact: lips touch or part, where a regression hovers in between.
 
-The network says the mean of what a sound allows, which never quite closes a mouth. A small opening is
-therefore read as contact, and a larger one is given back what that takes away.
+The network says the mean of what a sound allows, which never quite closes a mouth. A small
+opening is therefore read as contact, and a larger one is given back what that takes away.
 """
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 
@@ -39,7 +41,7 @@ def test_a_wide_mouth_opens_wider(rig):
 def test_a_wider_sound_never_gives_a_narrower_mouth(rig):
     contact = LipContact(rig)
     widths = [gaps(rig, contact(opened(rig, gap)))[2] for gap in torch.linspace(0, 0.3, 60)]
-    assert all(b >= a for a, b in zip(widths, widths[1:], strict=False))
+    assert all(b >= a for a, b in itertools.pairwise(widths))
 
 
 def test_both_lips_give_way_by_halves(rig):
