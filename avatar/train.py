@@ -1,6 +1,6 @@
 """Make the weights of model `lite`; every part is one subcommand.
 
-    python -m avatar.train {rig,mouth,emotion,motion,...} ...
+python -m avatar.train {rig,mouth,emotion,motion,...} ...
 """
 
 from __future__ import annotations

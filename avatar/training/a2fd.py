@@ -8,28 +8,25 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-import torch
-
-from avatar.training.eamm_loop import train
-from avatar.training.eamm_networks import load_teacher
-from avatar.training.eamm_perceptual import PerceptualLoss, open_trunk
-from avatar.training.eamm_run import add_run_arguments, options_of
-from avatar.training.eamm_talk import HEAT_WEIGHTS, TalkStage
-from models.eamm.weights import build_a2fd
+from avatar.training.eamm_run import add_run_arguments, add_trunk_argument, options_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m avatar.train a2fd`."""
     add_run_arguments(parser, steps=30_000, batch=8)
-    parser.add_argument(
-        "--trunk",
-        default="download",
-        help="perceptual trunk, recipe paper only: download, random, or a VGG-19 file",
-    )
+    add_trunk_argument(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train, and write `a2fd` into `--out`."""
+    """Train, and write `a2fd` into `--out`; the trunk is for recipe `paper` only."""
+    import torch
+
+    from avatar.training.eamm_loop import train
+    from avatar.training.eamm_networks import load_teacher
+    from avatar.training.eamm_perceptual import PerceptualLoss, open_trunk
+    from avatar.training.eamm_talk import HEAT_WEIGHTS, TalkStage
+    from models.eamm.weights import build_a2fd
+
     options = options_of(args)
     torch.manual_seed(options.seed)
     sizes, settings, teacher = load_teacher(args.weights or options.out)

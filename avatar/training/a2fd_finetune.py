@@ -9,22 +9,13 @@ from __future__ import annotations
 
 import argparse
 
-import torch
-
-from avatar.training.eamm_loop import train
-from avatar.training.eamm_networks import load_teacher
-from avatar.training.eamm_perceptual import PerceptualLoss, open_trunk
-from avatar.training.eamm_run import add_run_arguments, options_of
-from avatar.training.eamm_talk import HEAT_WEIGHTS, TalkStage
-from models.eamm.weights import load_a2fd
+from avatar.training.eamm_run import add_run_arguments, add_trunk_argument, options_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m avatar.train a2fd-finetune`."""
     add_run_arguments(parser, steps=10_000, batch=6)
-    parser.add_argument(
-        "--trunk", default="download", help="perceptual trunk: download, random, or a VGG-19 file"
-    )
+    add_trunk_argument(parser)
     parser.add_argument(
         "--keep-generator", action="store_true", help="only the talking face learns"
     )
@@ -32,6 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, and write `a2fd` and `fomm` into `--out`."""
+    import torch
+
+    from avatar.training.eamm_loop import train
+    from avatar.training.eamm_networks import load_teacher
+    from avatar.training.eamm_perceptual import PerceptualLoss, open_trunk
+    from avatar.training.eamm_talk import HEAT_WEIGHTS, TalkStage
+    from models.eamm.weights import load_a2fd
+
     options = options_of(args)
     torch.manual_seed(options.seed)
     folder = args.weights or options.out

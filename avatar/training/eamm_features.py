@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.eamm.pose import own_pose
-from models.lite.pose import fit_pose
-from models.lite.rig import load_rig
-
 SAMPLE_RATE = 16000
 PAD = 1920
 """Zeros before and after the sound, 120 ms."""
@@ -36,6 +32,10 @@ def mfcc_windows(samples: np.ndarray) -> np.ndarray:
 
 def pose_rows(meshes: np.ndarray) -> np.ndarray:
     """Pose of aligned face meshes [T, 478, 3] px, as 3DDFA_V2 would give it, [T, 7] float32."""
+    from models.eamm.pose import own_pose
+    from models.lite.pose import fit_pose
+    from models.lite.rig import load_rig
+
     generic = load_rig().mesh.numpy()
     own = [own_pose(fit_pose(mesh, generic).rotation)[0].numpy() for mesh in meshes]
     return np.column_stack([np.stack(own), np.full(len(own), DEPTH)]).astype(np.float32)

@@ -65,6 +65,13 @@ def add_run_arguments(parser: argparse.ArgumentParser, steps: int, batch: int) -
     add("--evaluate-every", type=int, default=500, metavar="STEPS")
 
 
+def add_trunk_argument(parser: argparse.ArgumentParser) -> None:
+    """The option of stages with a perceptual loss."""
+    parser.add_argument(
+        "--trunk", default="download", help="perceptual trunk: download, random, or a VGG-19 file"
+    )
+
+
 def options_of(args: argparse.Namespace) -> RunOptions:
     """The run options among parsed arguments.
 

@@ -18,10 +18,10 @@ import numpy as np
 from avatar.training.eamm_clips import is_written, write_clip
 from avatar.training.eamm_features import DEPTH, mfcc_windows
 from avatar.training.eamm_voice import EMOTIONAL_FACES, speak
-from models.talking_head import POSE_DIMS, FaceImage
 
 if TYPE_CHECKING:
     from models.lite.portrait import LitePortrait
+    from models.talking_head import FaceImage
 
 RENDER_SIZE = 256
 SWING_DEG = (8.0, 5.0, 3.0)
@@ -133,6 +133,8 @@ def make_clip(
 
 def swing(n: int, random: np.random.Generator) -> np.ndarray:
     """Slow random turns of the head, [n, POSE_DIMS] float32."""
+    from models.talking_head import POSE_DIMS
+
     pose = np.zeros((n, POSE_DIMS), np.float32)
     time = np.arange(n) / 25
     for axis, most in enumerate(SWING_DEG):

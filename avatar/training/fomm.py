@@ -2,154 +2,39 @@
 
     python -m avatar.train fomm --data DIR --out DIR --trunk download
 
-Losses and weights: Siarohin et al. 2019. `--adversarial` adds the discriminator of their vox-adv.
+`--adversarial` adds the discriminator of the published vox-adv weights.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from pathlib import Path
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-
-from avatar.training.eamm_clips import Clip
-from avatar.training.eamm_deform import random_deformation
-from avatar.training.eamm_loop import train
-from avatar.training.eamm_networks import save_stage, settings_for
-from avatar.training.eamm_perceptual import PerceptualLoss, open_trunk
-from avatar.training.eamm_run import add_run_arguments, options_of
-from avatar.training.eamm_samples import Example, draw_pair
-from avatar.training.eamm_stage import Losses, Stage, generator_of
-from models.eamm.options import EammOptions
-from models.eamm.sizes import EammSizes
-from models.eamm.weights import Fomm, build_fomm
-from models.fomm.discriminator import Discriminator
-from models.fomm.geometry import full_precision, inverse
-from models.fomm.key_points import KeyPoints
-
-PERCEPTUAL = 10.0
-EQUIVARIANCE_VALUE = EQUIVARIANCE_JACOBIAN = 10.0
-FEATURE_MATCHING = 10.0
-
-
-class FommStage(Stage):
-    """E_k, F and G, and with `adversarial` a discriminator against them."""
-
-    name = "fomm"
-    milestones = (0.6, 0.9)
-
-    def __init__(
-        self,
-        sizes: EammSizes,
-        options: EammOptions,
-        perceptual: PerceptualLoss,
-        adversarial: bool = False,
-    ) -> None:
-        networks = build_fomm(sizes, options)
-        critics: list[nn.Module] = []
-        if adversarial:
-            critics = [Discriminator(spectral=False, n_points=sizes.fomm.n_points)]
-        super().__init__([*networks, *critics], [perceptual])
-        self.sizes, self.options, self.networks = sizes, options, networks
-        self._perceptual, self._critic = perceptual, critics[0] if critics else None
-
-    def players(self) -> dict[str, list[nn.Parameter]]:
-        """The networks, and the critic if there is one."""
-        players = {"networks": [p for network in self.networks for p in network.parameters()]}
-        if self._critic is not None:
-            players["critic"] = list(self._critic.parameters())
-        return players
-
-    def draw(self, clips: Sequence[Clip], random: np.random.Generator) -> Example:
-        """A pair of pictures of one clip."""
-        return draw_pair(clips, random)
-
-    def forward(self, batch: dict[str, Tensor], player: str = "networks") -> Losses:
-        """Reconstruction and equivariance of the networks, or the critic's own loss."""
-        source, driving = batch["source"], batch["driving"]
-        if player == "critic":
-            with torch.no_grad():
-                made, points = self._drive(source, driving)
-            return self._critic_losses(made, driving, points)
-        made, points = self._drive(source, driving)
-        losses = {
-            "perceptual": PERCEPTUAL * self._perceptual(made, driving),
-            **self._equivariance(driving, points, generator_of(batch)),
-        }
-        return losses | self._adversarial_losses(made, driving, points)
-
-    def save(self, folder: Path) -> None:
-        """Write `fomm`."""
-        note = {"trained_by": "avatar/training/fomm.py"}
-        save_stage(self.networks, folder, self.sizes, self.options, note)
-
-    def _drive(self, source: Tensor, driving: Tensor) -> tuple[Tensor, KeyPoints]:
-        detector, generator = self.networks
-        points = detector(driving)
-        return generator(source, detector(source), points), points
-
-    def _equivariance(self, driving: Tensor, points: KeyPoints, random: torch.Generator) -> Losses:
-        """Key points of a deformed picture, put back, are those of the picture."""
-        deformation = random_deformation(len(driving), random, driving.device)
-        moved = self.networks.kp_detector(deformation.images(driving))
-        with full_precision(driving):
-            back = deformation.points(moved.value)
-            turned = deformation.jacobian(moved.value) @ moved.jacobian
-            turn = inverse(points.jacobian) @ turned
-        eye = torch.eye(2, device=driving.device)
-        return {
-            "equivariance value": EQUIVARIANCE_VALUE * (points.value - back).abs().mean(),
-            "equivariance jacobian": EQUIVARIANCE_JACOBIAN * (eye - turn).abs().mean(),
-        }
-
-    def _adversarial_losses(self, made: Tensor, real: Tensor, points: KeyPoints) -> Losses:
-        if self._critic is None:
-            return {}
-        at = points.value.detach()
-        made_maps, made_scores = self._critic(made, at)
-        real_maps, _ = self._critic(real, at)
-        pairs = zip(made_maps, real_maps, strict=True)
-        matching = torch.stack([(a - b.detach()).abs().mean() for a, b in pairs]).sum()
-        return {
-            "adversarial": (1 - made_scores).square().mean(),
-            "feature matching": FEATURE_MATCHING * matching,
-        }
-
-    def _critic_losses(self, made: Tensor, real: Tensor, points: KeyPoints) -> Losses:
-        """Least-squares GAN."""
-        assert self._critic is not None, "there is no critic's turn without one"
-        _, real_scores = self._critic(real, points.value)
-        _, made_scores = self._critic(made, points.value)
-        return {"critic": (1 - real_scores).square().mean() + made_scores.square().mean()}
+from avatar.training.eamm_run import add_run_arguments, add_trunk_argument, options_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m avatar.train fomm`."""
     add_run_arguments(parser, steps=150_000, batch=8)
-    parser.add_argument(
-        "--trunk", default="download", help="perceptual trunk: download, random, or a VGG-19 file"
-    )
+    add_trunk_argument(parser)
     parser.add_argument("--adversarial", action="store_true", help="train a discriminator too")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train, and write `fomm` into `--out`."""
+    """Train, from the weights in `--weights` if that is given, and write `fomm` into `--out`."""
+    import torch
+
+    from avatar.training.eamm_base import FommStage
+    from avatar.training.eamm_loop import train
+    from avatar.training.eamm_networks import settings_for
+    from avatar.training.eamm_perceptual import PerceptualLoss, open_trunk
+    from models.checkpoints import load_tensors
+    from models.eamm.weights import fill
+
     options = options_of(args)
     torch.manual_seed(options.seed)
     sizes, settings = settings_for(args.weights or options.out, args.size)
     perceptual = PerceptualLoss(open_trunk(args.trunk))
     stage = FommStage(sizes, settings, perceptual, args.adversarial)
     if args.weights:
-        start_from(stage.networks, args.weights)
+        fill(stage.networks, load_tensors("fomm", args.weights)[0])
     print({name: round(value, 3) for name, value in train(stage, options).items()})
-
-
-def start_from(networks: Fomm, folder: Path) -> None:
-    """Fill the networks from an earlier run, or from converted published weights."""
-    from models.checkpoints import load_tensors
-    from models.eamm.weights import fill
-
-    fill(networks, load_tensors("fomm", folder)[0])

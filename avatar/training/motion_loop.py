@@ -5,6 +5,7 @@ Read next: `models/lite/motion.py` (the network), `run_log.py` (metrics and curv
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ class Schedule:
     steps: at most; patience: validations without improvement after which it ends.
     absolute, velocity: weights of the L1 beside the squared loss, and of the loss on the change
         from picture to picture.
+    averaging: what the mean of the weights keeps per step.
     jitter: of the voices, see `variation.py`.
     closure: extra weight of pictures in which the lips close between open ones.
     """
@@ -48,7 +50,8 @@ class Schedule:
     patience: int = 16
     # loss
     learning_rate: float = 1.5e-3
-    jitter: float = 0.07
+    averaging: float = 0.99
+    jitter: float = 0.04
     absolute: float = 0.3
     velocity: float = 1.0
     closure: float = 3.0
@@ -61,9 +64,10 @@ class Schedule:
 
 
 class Learner(NamedTuple):
-    """All that has a state while training."""
+    """All that has a state while training; `average` is the network of the last steps in the mean."""
 
     network: AudioToMotion
+    average: AudioToMotion
     optimiser: torch.optim.Optimizer
     rate: torch.optim.lr_scheduler.LRScheduler
 
@@ -93,7 +97,7 @@ def train(
         recipe: JSON values to write beside the weights.
 
     Returns:
-        The network as it was at the end; the best one is on disk.
+        The averaged network as it was at the end; the best one is on disk.
     """
     from tqdm import tqdm
 
@@ -109,7 +113,7 @@ def train(
         losses.append(_learn(learner, training, schedule, rng))
         if (step + 1) % schedule.validate_every and step + 1 < schedule.steps:
             continue
-        figures = validate(learner.network, rig, held_out, schedule)
+        figures = validate(learner.average, rig, held_out, schedule)
         note(run, {"step": step + 1, "train_loss": float(np.mean(losses)), **figures})
         losses.clear()
         better = figures["held_out_loss"] < progress.best
@@ -119,13 +123,13 @@ def train(
             settings = motion_settings(learner.network.config)
             settings |= {"recipe": recipe, "step": step + 1, "held_out": figures}
             gain = float(np.clip(1 / figures["aperture_range"], 1.0, MAX_GAIN))
-            tensors = learner.network.state_dict() | {"gain": torch.tensor(gain)}
+            tensors = learner.average.state_dict() | {"gain": torch.tensor(gain)}
             save_tensors("motion", tensors, settings, out)
         _save(run / "last.pt", learner, progress)
         if progress.stale >= schedule.patience:
             break
     plot_metrics(run)
-    return learner.network
+    return learner.average
 
 
 def new_learner(rig: Rig, training: Examples, schedule: Schedule) -> Learner:
@@ -137,7 +141,7 @@ def new_learner(rig: Rig, training: Examples, schedule: Schedule) -> Learner:
     network.mfcc_scale.copy_(torch.from_numpy(heard.std(0)))
     optimiser = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=1e-3)
     rate = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.warm_cosine)
-    return Learner(network, optimiser, rate)
+    return Learner(network, copy.deepcopy(network).requires_grad_(False), optimiser, rate)
 
 
 def _learn(
@@ -153,6 +157,10 @@ def _learn(
     torch.nn.utils.clip_grad_norm_(learner.network.parameters(), 1.0)
     learner.optimiser.step()
     learner.rate.step()
+    with torch.no_grad():
+        pairs = zip(learner.average.parameters(), learner.network.parameters(), strict=True)
+        for mean, value in pairs:
+            mean.lerp_(value, 1 - schedule.averaging)
     return loss.item()
 
 
@@ -255,9 +263,8 @@ def _resume(path: Path, learner: Learner) -> Progress:
     if not path.exists():
         return Progress()
     kept = torch.load(path, weights_only=True)
-    learner.network.load_state_dict(kept["network"])
-    learner.optimiser.load_state_dict(kept["optimiser"])
-    learner.rate.load_state_dict(kept["rate"])
+    for name, item in learner._asdict().items():
+        item.load_state_dict(kept[name])
     return Progress(*kept["progress"])
 
 

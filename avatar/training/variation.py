@@ -14,6 +14,9 @@ SPLICED = 0.6
 """Share of takes whose parts change places."""
 PART = (12, 45)
 """Pictures in a part, at least and at most."""
+TRACT = 0.1
+"""Standard deviation of the logarithm by which formants move."""
+COEFFICIENTS, FILTERS = 12, 26
 DELAY = 2
 """Pictures by which lips follow the newest sound of their window, so that cuts in both agree."""
 
@@ -38,15 +41,33 @@ def varied_examples(
 
 
 def jitter(rows: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
-    """Other voices by random linear maps near the identity, one per take; digital silence stays.
+    """Other vocal tracts, and other voices by random maps near the identity; one of each per take.
 
     Args:
-        rows: [B, R, 12] float32, MFCC.
+        rows: [B, R, 12] float32, MFCC; digital silence (zeros) stays.
         amount: standard deviation of the entries of the map from the identity's.
         rng: source of the maps.
     """
-    maps = np.eye(rows.shape[-1]) + rng.normal(0, amount, (len(rows), *rows.shape[-1:] * 2))
-    return rows @ maps.astype(np.float32)
+    noise = rng.normal(0, amount, (len(rows), COEFFICIENTS, COEFFICIENTS))
+    tracts = np.stack([warp(np.exp(rng.normal(0, TRACT))) for _ in rows])
+    return rows @ (tracts @ (np.eye(COEFFICIENTS) + noise)).astype(np.float32)
+
+
+def warp(factor: float) -> np.ndarray:
+    """The map of MFCC rows, [12, 12] float64, that moves all frequencies by `factor`.
+
+    Cepstra are turned into a log mel spectrum, read at the moved frequencies, and turned back
+    (vocal tract length normalisation as a linear transform).
+    """
+    mels = np.arange(FILTERS) + 0.5
+    n = np.arange(1, COEFFICIENTS + 1)
+    basis = np.sqrt(2 / FILTERS) * np.cos(np.pi * mels[:, None] * n / FILTERS)  # [26, 12]
+    lifter = 1 + 11 * np.sin(np.pi * n / 22)
+    top = np.log10(1 + 8000 / 700)
+    hertz = 700 * (10 ** (mels / FILTERS * top) - 1)
+    source = np.log10(1 + hertz / factor / 700) / top * FILTERS
+    moved = np.sqrt(2 / FILTERS) * np.cos(np.pi * source.clip(0, FILTERS)[:, None] * n / FILTERS)
+    return (moved / lifter).T @ (basis * lifter)
 
 
 def splice(

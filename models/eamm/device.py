@@ -31,9 +31,14 @@ def place(fomm: Fomm, a2fd: A2fd, emotion: Emotion, device: str) -> tuple[Fomm, 
     for network in (*fomm, *a2fd, *emotion):
         network.to(device).requires_grad_(False)
     if torch.device(device).type == "cuda":
-        convert_conv2d_weight_memory_format(fomm.generator.half(), torch.channels_last)
+        halve(fomm.generator)
     a2fd.audio_feature.lstm.flatten_parameters()
     return fomm, a2fd, emotion
+
+
+def halve(generator: Generator) -> None:
+    """Half precision and channels-last, for tensor cores."""
+    convert_conv2d_weight_memory_format(generator.half(), torch.channels_last)
 
 
 def resting_points(n_points: int, device: torch.device) -> KeyPoints:

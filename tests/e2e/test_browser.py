@@ -106,10 +106,8 @@ async def test_lips_move_with_speech_and_rest_in_its_pauses(server, speech_with_
     assert speech_range > 0.03
     moving = np.abs(np.diff(opening, prepend=opening[0]))
     assert moving[speaking].mean() > 1.5 * moving[resting].mean()
-    assert np.percentile(opening[speaking], 10) > np.percentile(opening[resting], 90)
     above_closed = (opening[resting] - closed) / speech_range
-    assert np.median(above_closed) <= 0.1
-    assert np.percentile(above_closed, 90) <= 0.15
+    assert np.percentile(above_closed, 90) <= 0.1
 
 
 def steady_aperture(grabs: list[dict]) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch
 from models.eamm.batching import join_portraits, join_states, split_state
 from models.eamm.combining import CombinedDrive
 from models.eamm.cuda_graph import GraphedDrive, leaves, unflatten
-from models.eamm.device import frame_rate, speed_notice
+from models.eamm.device import frame_rate, halve, speed_notice
 from models.eamm.head import EammTalkingHead
 from models.talking_head import POSE_DIMS, Motion
 from tests.models.tiny_eamm import paint_clip, paint_face, write_tiny
@@ -148,6 +148,18 @@ def test_a_slow_machine_is_told_its_frame_rate(head, monkeypatch):
 
     monkeypatch.setattr(generator, "decode", slow_decode)
     assert "pictures a second on this CPU" in speed_notice(generator, sizes)
+
+
+def test_half_precision_draws_the_same_picture(folder, head):
+    there = EammTalkingHead(folder)
+    halve(there.fomm.generator)
+    pictures = []
+    for own in (head, there):
+        portrait = own.encode_portrait(paint_face())
+        _, _, motion = talk(own, portrait, 0)
+        pictures.append(torch.from_numpy(own.render(portrait, motion)).int())
+    assert there.encode_portrait(paint_face()).source.features.dtype == torch.float16
+    assert (pictures[0] - pictures[1]).abs().float().mean() < 1.5
 
 
 @gpu

@@ -1,5 +1,7 @@
 """The signal paths of EAMM that need no weights: filters, template, pose, clip, encoding."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -20,6 +22,9 @@ from models.eamm.options import EammOptions
 from models.eamm.pose import add_pose, head_angles, own_pose
 from models.lite.pose import rotation_matrix
 from tests.models.tiny_eamm import paint_clip, paint_face
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+TRACKS = sorted((SHARED / "data" / "tracks").glob("eamm_*.npz"))
 
 
 def run(one_euro: OneEuro, signal: torch.Tensor) -> torch.Tensor:
@@ -118,6 +123,14 @@ def test_a_tracked_face_has_its_eyes_at_the_anchors():
     placed = transform(to_template(points, 256), points)
     for group, place in ANCHORS[:2]:
         assert np.linalg.norm(placed[list(group)].mean(0) - place) < 6
+
+
+@pytest.mark.skipif(not TRACKS, reason="needs tracks of the authors' demo clips")
+def test_the_authors_own_clips_are_on_the_template_already():
+    for path in TRACKS:
+        points = to_68(np.load(path)["landmarks"][0])
+        placed = transform(to_template(points, 256), points)
+        assert np.linalg.norm((placed - points)[:47], axis=1).mean() < 6
 
 
 @pytest.mark.parametrize("zoom", [1.0, 0.3])

@@ -118,7 +118,7 @@ def test_a_step_is_fast_and_the_weights_are_small(rig, network):
         start = time.perf_counter()
         *_, state = network.step(audio[:, t], pose[:, t], identity, state)
         spent.append(time.perf_counter() - start)
-    assert sorted(spent)[10] < 0.02  # the target is 2 ms; this machine may be shared
+    assert min(spent) < 0.01  # the target is 2 ms; the machine may be shared
     assert sum(p.numel() for p in network.parameters()) * 4 < 10e6
 
 
