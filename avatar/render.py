@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avatar.face_options import add_face_arguments, check_face, load_avatar
+
 if TYPE_CHECKING:
     from avatar.engine import Avatar
 
@@ -44,21 +46,7 @@ def get_parser() -> argparse.ArgumentParser:
     what.add_argument("--out", type=Path, required=True, help="mp4 file to write")
     what.add_argument("--seed", type=int, default=0, help="of the idle motion")
     what.add_argument("--strength", type=float, default=1.0, help="of the emotion, 0 to 1.5")
-    face = parser.add_argument_group("face")
-    face.add_argument("--portrait", type=Path, help="image of one person; default: an astronaut")
-    face.add_argument(
-        "--emotion",
-        action="append",
-        default=[],
-        metavar="[NAME=]PATH|PRESET",
-        help="video, still image or preset; the first of several is worn",
-    )
-    face.add_argument("--pose", default="idle", metavar="idle|none|PATH", help="head motion")
-    face.add_argument("--size", type=int, default=512, help="side of the picture, 256 to 1024 px")
-    face.add_argument("--model", choices=("lite", "eamm"), default="lite")
-    face.add_argument("--weights", type=Path, metavar="DIR", help="weights other than our own")
-    face.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    face.add_argument("--tracker", choices=("mediapipe", "face-alignment"), default="mediapipe")
+    add_face_arguments(parser)
     return parser
 
 
@@ -68,7 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _check(args)
-        render(_load(args), RenderOptions(args.audio, args.out, args.strength, args.seed))
+        render(
+            load_avatar(args, "avatar-render"),
+            RenderOptions(args.audio, args.out, args.strength, args.seed),
+        )
     except (ValueError, OSError) as error:
         print(f"avatar-render: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -114,8 +105,7 @@ def _fitted(sound: np.ndarray, n_pictures: int) -> np.ndarray:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot work before anything slow; raises ValueError."""
-    if args.size % 2 or not 256 <= args.size <= 1024:
-        raise ValueError(f"--size must be an even number from 256 to 1024, got {args.size}")
+    check_face(args)
     if not 0 <= args.strength <= 1.5:
         raise ValueError(f"--strength must be 0 to 1.5, got {args.strength}")
     if args.out.suffix.lower() != ".mp4":
@@ -125,24 +115,6 @@ def _check(args: argparse.Namespace) -> None:
     from avatar.media import SOUND_RATE, read_sound
 
     read_sound(args.audio, SOUND_RATE)
-
-
-def _load(args: argparse.Namespace) -> Avatar:
-    from avatar.engine import Avatar
-
-    avatar = Avatar.load(
-        model=args.model,
-        weights=args.weights,
-        device=args.device,
-        tracker=args.tracker,
-        portrait=args.portrait,
-        size=args.size,
-        emotions=tuple(args.emotion),
-        pose=args.pose,
-    )
-    for notice in avatar.notices:
-        print(f"avatar-render: {notice}", file=sys.stderr)
-    return avatar
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from avatar.face_options import add_face_arguments, check_face, load_avatar
+
 if TYPE_CHECKING:
     from avatar.engine import Avatar
     from streaming.server import ServerOptions
@@ -28,32 +30,14 @@ if TYPE_CHECKING:
 def get_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = argparse.ArgumentParser(prog="avatar-serve", description="Serve a talking avatar.")
-    _add_face_options(parser)
+    add_face_arguments(parser)
     _add_server_options(parser)
     return parser
 
 
-def _add_face_options(parser: argparse.ArgumentParser) -> None:
-    face = parser.add_argument_group("face")
-    face.add_argument("--portrait", type=Path, help="image of one person; default: an astronaut")
-    face.add_argument(
-        "--emotion",
-        action="append",
-        default=[],
-        metavar="[NAME=]PATH|PRESET",
-        help="video, still image or preset; may be given several times",
-    )
-    face.add_argument("--pose", default="idle", metavar="idle|none|PATH", help="head motion")
-    face.add_argument("--size", type=int, default=512, help="side of the picture, 256 to 1024 px")
-    face.add_argument("--model", choices=("lite", "eamm"), default="lite")
-    face.add_argument("--weights", type=Path, metavar="DIR", help="weights other than our own")
-    face.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    face.add_argument("--tracker", choices=("mediapipe", "face-alignment"), default="mediapipe")
-    face.add_argument("--seed", type=int, help="makes the idle motion repeatable")
-
-
 def _add_server_options(parser: argparse.ArgumentParser) -> None:
     server = parser.add_argument_group("server")
+    server.add_argument("--seed", type=int, help="makes the idle motion repeatable")
     server.add_argument("--host", default="127.0.0.1", help="other than loopback needs --token")
     server.add_argument("--port", type=int, default=8080)
     server.add_argument("--max-sessions", type=int, default=4, metavar="N")
@@ -81,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _check(options)
         server = _server_options(options)
-        avatar = _load(options)
+        avatar = load_avatar(options, "avatar-serve")
+        avatar.warm_up()
         asyncio.run(_serve(avatar, server))
     except (ValueError, OSError) as error:
         print(f"avatar-serve: {' '.join(str(error).split())}", file=sys.stderr)
@@ -98,8 +83,7 @@ def _check(options: argparse.Namespace) -> None:
         ValueError: one line for the user.
         OSError: the port cannot be bound.
     """
-    if not 256 <= options.size <= 1024 or options.size % 2:
-        raise ValueError(f"--size must be an even number from 256 to 1024, got {options.size}")
+    check_face(options)
     if not 0 <= options.port <= 65535:
         raise ValueError(f"--port must be 0 to 65535, got {options.port}")
     if options.max_sessions < 1:
@@ -166,34 +150,6 @@ def _server_options(options: argparse.Namespace) -> ServerOptions:
         page=Path(str(files("clients"))) / "browser",
         seed=options.seed,
     )
-
-
-def _load(options: argparse.Namespace) -> Avatar:
-    """The engine, ready to talk.
-
-    Raises:
-        ValueError: portrait, emotion, pose, weights or device cannot be used.
-    """
-    import torch
-
-    from avatar.engine import Avatar
-
-    # every session has a worker thread of its own; more threads inside an operator only fight them
-    torch.set_num_threads(1)
-    avatar = Avatar.load(
-        model=options.model,
-        device=options.device,
-        size=options.size,
-        portrait=options.portrait,
-        emotions=options.emotion,
-        pose=options.pose,
-        tracker=options.tracker,
-        weights=options.weights,
-    )
-    avatar.warm_up()
-    for notice in avatar.notices:
-        print(f"avatar-serve: {notice}", file=sys.stderr)
-    return avatar
 
 
 async def _serve(avatar: Avatar, options: ServerOptions) -> None:

@@ -1,7 +1,4 @@
-"""Make the weights of model `lite`; every part is one subcommand.
-
-python -m avatar.train {rig,mouth,emotion,motion,...} ...
-"""
+"""Make the weights of the models; every part is one subcommand, `python -m avatar.train PART`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes the pictures of the README from the demonstration portrait: `python docs/make_pictures.py`."""
+"""Makes the README's pictures from the demonstration portrait: `python docs/make_pictures.py`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def vowel(seconds: float = 0.8) -> np.ndarray:
     sound[:: 16000 // 120] = 1.0
     for formant, width in ((730, 90), (1090, 110), (2440, 170)):
         radius = np.exp(-np.pi * width / 16000)
-        sound = lfilter([1 - radius], [1, -2 * radius * np.cos(2 * np.pi * formant / 16000), radius**2], sound)
+        turn = 2 * np.pi * formant / 16000
+        sound = lfilter([1 - radius], [1, -2 * radius * np.cos(turn), radius**2], sound)
     return (0.3 * sound / np.abs(sound).max()).astype(np.float32)
 
 
@@ -52,8 +53,10 @@ def strip(faces: list[tuple[str, np.ndarray]], tile: int = TILE) -> np.ndarray:
     tiles = []
     for name, face in faces:
         edge = face.shape[0] // 8
-        image = Image.fromarray(face[edge:-edge, edge:-edge]).resize((tile, tile), Image.Resampling.LANCZOS)
-        ImageDraw.Draw(image).text((8, tile - 18), name, fill="white", stroke_width=1, stroke_fill="black")
+        middle = Image.fromarray(face[edge:-edge, edge:-edge])
+        image = middle.resize((tile, tile), Image.Resampling.LANCZOS)
+        label = {"fill": "white", "stroke_width": 1, "stroke_fill": "black"}
+        ImageDraw.Draw(image).text((8, tile - 18), name, **label)
         tiles.append(np.asarray(image))
     return np.hstack(tiles)
 

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variants", type=int, default=3, help="channels per second of speech")
     parser.add_argument("--steps", type=int, default=3000, help="training steps at most")
     parser.add_argument("--batch", type=int, default=24, help="takes of 8 s per step")
-    parser.add_argument("--lead-ms", type=float, default=0.0, help="lips ahead of the sound")
+    parser.add_argument("--lead-ms", type=float, default=-25.0, help="lips ahead of the sound")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder of the weights (default: the run folder)")

@@ -43,8 +43,8 @@ HELD_OUT = (
 """Voices that are never trained on; early stopping looks at nothing else."""
 
 
-REAL_REPEATS = 4
-"""How often a take of a real speaker counts: they are few, and what the network is for."""
+REAL_TAKES = 24
+"""Takes of every real speaker at least: they are few, and what the network is for."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,7 @@ def examples_of(
     known, unknown = ([f for f in files if (f.stem in HELD_OUT) is held] for held in (False, True))
     if not unknown:
         raise ValueError(f"none of the voices to hold out was made: {', '.join(HELD_OUT)}")
-    real = [file for file in known if file.stem.startswith("real-")]
-    training = speech_examples(known + (REAL_REPEATS - 1) * real, rig, timing, span)
+    training = speech_examples(known, rig, timing, span)
     if options.data is not None:
         clips = clip_examples(folder / "clips.npz", options, rig, span)
         training = Examples(*map(np.concatenate, zip(training, clips, strict=True)))
@@ -113,7 +112,7 @@ def take_files(voices: list[Path], folder: Path, options: TakeOptions) -> list[P
         utterances = load_utterances(source) if isinstance(source, Path) else source
         rng = np.random.default_rng(zlib.crc32(name.encode()) + options.seed)
         seconds = sum(len(u.samples) for u in utterances) / 16000
-        count = max(4, round(options.variants * seconds / 6.5))
+        count = max(REAL_TAKES if name in real else 4, round(options.variants * seconds / 6.5))
         save_takes(path, make_takes(utterances, babble, count, rng))
         babble = _babble(utterances)
     quiet = folder / "silence.npz"

@@ -64,7 +64,7 @@ class Schedule:
 
 
 class Learner(NamedTuple):
-    """All that has a state while training; `average` is the network of the last steps in the mean."""
+    """All that has a state while training; `average` is the mean network of the last steps."""
 
     network: AudioToMotion
     average: AudioToMotion
