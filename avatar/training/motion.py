@@ -14,15 +14,6 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
-from avatar.training.corpus import CorpusOptions, make_corpus
-from avatar.training.motion_data import TakeOptions, examples_of
-from avatar.training.motion_loop import Schedule, train
-from avatar.training.mouth_shapes import Range
-from avatar.training.visemes import Timing
-from models.lite.rig import load_rig
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m avatar.train motion`."""
@@ -45,6 +36,15 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ValueError: no voice is installed, or the data folder has no manifest.
     """
+    import torch
+
+    from avatar.training.corpus import CorpusOptions, make_corpus
+    from avatar.training.motion_data import TakeOptions, examples_of
+    from avatar.training.motion_loop import Schedule, train
+    from avatar.training.mouth_shapes import Range
+    from avatar.training.visemes import Timing
+    from models.lite.rig import load_rig
+
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     rig = load_rig()
