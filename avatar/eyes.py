@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 STEP_MS = 40.0
-CLOSE_MS, HOLD_MS, OPEN_MS = 80.0, 40.0, 160.0
+CLOSE_MS, HOLD_MS, OPEN_MS = 80.0, 80.0, 160.0
 """Lids fall twice as fast as they rise (VanderWerf et al. 2003)."""
 DOUBLE_BLINK_SHARE = 0.12
 
 
 class Blinks:
-    """When the lids close: 12 to 25 times a minute, irregularly, now and then twice in a row."""
+    """When the lids close: 15 to 30 times a minute, irregularly, now and then twice in a row."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        """Eyes that are open and blink for the first time within 4 s."""
+        """Eyes that are open and blink for the first time within 3 s."""
         self._rng = rng
         self._until_ms = float(rng.uniform(800, 3600))
         self._since_ms: float | None = None
@@ -36,7 +36,7 @@ class Blinks:
     def _draw_pause_ms(self) -> float:
         if self._rng.random() < DOUBLE_BLINK_SHARE:
             return float(self._rng.uniform(60, 160))
-        return 900 + float(self._rng.gamma(2.0, 1250))
+        return 900 + float(self._rng.gamma(2.0, 900))
 
 
 class Gaze:

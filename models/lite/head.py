@@ -26,6 +26,8 @@ from models.talking_head import FaceImage, FaceTrack, Motion, TalkingHead
 
 LIDS = {"_L": (386, 374), "_R": (159, 145)}
 """Key points in the middle of the upper and the lower lid of each eye."""
+LID_PRESSURE = 1.3
+"""How much further than to their first touch the lids of a whole blink go, so that no slit is left."""
 BLINK = 6
 """Where the blink is in a pose row."""
 EXPRESSIVENESS = 1.5
@@ -106,7 +108,8 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
         for shape, upper, lower in self._blinks:
             dx, dj = self.rig.dx[shape], self.rig.dj[shape]
             closing = dx[upper, 1] - dx[lower, 1]
-            amount = blink * (x[:, lower, 1] - x[:, upper, 1]).clamp(min=0) / closing
+            gap = (x[:, lower, 1] - x[:, upper, 1]).clamp(min=0)
+            amount = LID_PRESSURE * blink * gap / closing
             x = x + amount[:, None, None] * dx
             jacobian = jacobian + amount[:, None, None, None] * dj
         return x, jacobian
