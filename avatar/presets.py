@@ -33,8 +33,8 @@ _FACES: dict[str, dict[str, float]] = {
     "neutral": {},
     "happy": {  # AU 6 + 12 + 25
         "mouthSmile": 0.80,
-        "cheekSquint": 0.40,
-        "eyeSquint": 0.40,
+        "cheekSquint": 0.25,
+        "eyeSquint": 0.30,
         "mouthUpperUp": 0.25,
         "mouthDimple": 0.10,
         "jawOpen": 0.02,

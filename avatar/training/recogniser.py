@@ -25,8 +25,10 @@ LONGEST = 0.15
 
 @cache
 def _recogniser() -> Any:
-    from hama import ASRModel
-
+    try:
+        from hama import ASRModel
+    except ImportError:
+        raise ValueError("the phoneme recogniser is missing: pip install hama") from None
     return ASRModel()
 
 
