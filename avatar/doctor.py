@@ -55,7 +55,6 @@ OPTIONAL = {
     "face-alignment": ("the second tracker", "landmarks"),
     "sounddevice": ("the microphone client", "camera"),
     "pyvirtualcam": ("the virtual camera", "camera"),
-    "livekit": ("LiveKit rooms", "rooms"),
 }
 SYSTEM_LIBRARIES = {"EGL": "libegl1", "GLESv2": "libgles2", "GL": "libgl1"}
 """Libraries that the tracker and OpenCV load, with the Debian packages that bring them."""
