@@ -60,5 +60,5 @@ class FaceEngine(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """The model, size, emotion names, pose names and defaults, as JSON values."""
+        """The model, size, emotion names, pose names and first settings, as JSON values."""
         ...

@@ -17,6 +17,7 @@ const SEND_EVERY_MS = 50;
 
 const $ = (id) => document.getElementById(id);
 const settings = memory.load();
+let worn = "neutral"; // what the server wears from the start
 const video = $("video");
 const pad = new EmotionPad($("pad"));
 const hud = new Hud();
@@ -151,7 +152,7 @@ function sendEmotion() {
 
 pad.addEventListener("change", () => {
   $("blend").textContent = inWords(pad.weights);
-  remember({ place: pad.place });
+  remember({ place: pad.place, worn });
   sendEmotion();
 });
 
@@ -293,10 +294,12 @@ navigator.mediaDevices?.addEventListener("devicechange", () => listMicrophones($
 try {
   const about = await request("GET", "api/v1/avatar");
   pad.setNames(about.emotions ?? []);
+  worn = Object.keys(about.settings?.emotion ?? {})[0] ?? worn;
   if (about.notices?.length) notice(about.notices.join(" "));
   offerPoses(about.poses ?? ["idle", "none"], about.settings?.pose ?? "idle");
 } catch (error) {
   notice(error.message);
   offerPoses(["idle", "none"], "idle");
 }
-pad.move(settings.place);
+// A remembered blend holds while the server starts with the same emotion; another one is shown first.
+pad.move((settings.worn === worn && settings.place) || pad.placeOfName(worn));

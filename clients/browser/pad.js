@@ -49,6 +49,12 @@ export class EmotionPad extends EventTarget {
     this.#draw();
   }
 
+  /** Where a name lies on the disc; the centre for neutral and for names that are not there. */
+  placeOfName(name) {
+    const i = this.names.indexOf(name);
+    return i < 0 ? { x: 0, y: 0 } : placeOf(i, this.names.length);
+  }
+
   /** Put the puck at a place, within the disc, and tell. */
   move({ x, y }) {
     const far = Math.max(1, Math.hypot(x, y));

@@ -2,7 +2,7 @@
 
 const KEY = "avatar.settings";
 const DEFAULTS = {
-  deviceId: "", echo: true, mirror: false, listen: false, strength: 1, pose: "", place: { x: 0, y: 0 },
+  deviceId: "", echo: true, mirror: false, listen: false, strength: 1, pose: "", place: null, worn: "",
 };
 
 /** The remembered settings over the defaults; a browser that forbids storage only forgets. */

@@ -79,7 +79,7 @@ def fit_mouth(neutral: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> 
 
 
 def _tone(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Gain per channel [3] float32: the brightness of the cheeks, and a third of their cast."""
+    """Gain per channel [3] float32: the brightness of the cheeks, and a quarter of their cast."""
     size = image.shape[0]
     at = np.clip(landmarks[CHEEKS, :2].round().astype(int), 2, size - 3)
     skin = np.mean([image[y - 2 : y + 3, x - 2 : x + 3].mean((0, 1)) for x, y in at], axis=0)

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import wave
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
+@contextmanager
+def serving(folder: Path, *flags: str):
     """The address of the real server with the demonstration portrait, in its own process."""
     port = free_port()
-    log = tmp_path_factory.mktemp("server") / "log.txt"
+    log = folder / "log.txt"
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "avatar.serve", "--port", str(port), "--seed", "1"],
+            [sys.executable, "-m", "avatar.serve", "--port", str(port), "--seed", "1", *flags],
             cwd=ROOT,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
@@ -42,6 +43,20 @@ def server(tmp_path_factory):
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The real server as it is without options."""
+    with serving(tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@pytest.fixture
+def sad_server(tmp_path):
+    """The real server with `--emotion sad`."""
+    with serving(tmp_path, "--emotion", "sad") as address:
+        yield address
 
 
 def read_mono(path: Path) -> np.ndarray:

@@ -189,3 +189,14 @@ async def test_pad_weighs_by_angle_and_distance_and_remembers(server, speech_wit
     assert right == {"b": 0.5}
     assert between == pytest.approx({"a": 0.353, "b": 0.353}, abs=0.002)
     assert (place["x"], place["y"]) == pytest.approx((1, 0))
+
+
+async def test_page_starts_with_the_emotion_that_the_server_wears(sad_server, speech_with_pauses):
+    async with browsing(sad_server, speech_with_pauses) as page:
+        assert await page.inner_text("#blend") == "sad 100"
+        await page.focus("#pad svg")
+        await page.keyboard.press("ArrowRight")
+        moved = await page.inner_text("#blend")
+        await page.reload()
+        await page.wait_for_function("before => blend.textContent === before", arg=moved)
+    assert moved != "sad 100"
