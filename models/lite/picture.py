@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models.lite.eyes import GAZE_REACH, draw_eyes
+from models.lite.lids import close_lids, closures, draw_lashes
 from models.lite.mouth import CORNERS, draw_mouth
 from models.lite.portrait import (
     INNER_LOWER,
@@ -54,11 +55,14 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
     moved = face[:, 1] - portrait.neutral[:, 1]
     brow, smile = moved[list(BROW_INNER)].mean(), -moved[list(SMILE_CORNERS)].mean()
     pixels = folded(portrait.pixels, portrait.wrinkles, float(brow), float(smile))
+    closed = closures(face, portrait.neutral)
+    close_lids(pixels, portrait.lids, closed)
     out = portrait.background.copy()
     warp(out, pixels, portrait.background, target, portrait.source, portrait.triangles)
     carried = place(portrait.neutral, portrait.own, pose)
     gaze = pose[7:9] * GAZE_REACH * portrait.own.scale
-    draw_eyes(out, pixels, target, carried, portrait.source, gaze)
+    draw_eyes(out, portrait.pixels, target, carried, portrait.source, gaze)
+    draw_lashes(out, portrait.lids, closed, target, portrait.own.scale * (1 + float(pose[5])))
     _draw_inside(out, portrait, face, target, pose)
     return out
 

@@ -13,6 +13,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from models.lite.lids import Lid, fit_lids
 from models.lite.mesh import Surroundings, face_vertices, surround, triangulate
 from models.lite.mouth import MouthFit, fit_mouth
 from models.lite.pose import HeadPose, fit_pose
@@ -63,6 +64,7 @@ class LitePortrait(NamedTuple):
     background: [S, S, 3] uint8 RGB.
     mouth: teeth and tongue fitted to this face.
     wrinkles: the folds that expressions throw.
+    lids: skin and lashes of both upper lids when they are closed.
     """
 
     x0: Tensor
@@ -76,6 +78,7 @@ class LitePortrait(NamedTuple):
     background: np.ndarray
     mouth: MouthFit
     wrinkles: Wrinkles
+    lids: tuple[Lid, ...]
 
 
 def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
@@ -102,6 +105,7 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
         background=np.ascontiguousarray(face.background),
         mouth=fit_mouth(neutral, face.image, landmarks),
         wrinkles=fit_wrinkles(landmarks, own.scale, size),
+        lids=fit_lids(face.image, landmarks),
     )
 
 

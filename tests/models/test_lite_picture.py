@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from models.lite.lids import close_lids
+from models.lite.picture import place_vertices, talking_face
 from models.lite.portrait import INNER_LOWER, INNER_UPPER, LOWER_LID, UPPER_LID
 from models.talking_head import POSE_DIMS, Motion
 
@@ -82,11 +84,30 @@ def test_no_pose_tears_the_picture(lite, lite_portrait, pose):
 
 @pytest.mark.parametrize("wide", [0.0, 0.8], ids=["calm", "wide-eyed"])
 def test_a_whole_blink_closes_the_eyes(lite, lite_portrait, pose, wide):
-    from models.lite.picture import talking_face
-
     motion = wearing(lite, lite_portrait, pose, eyeWide=wide)
     x, jacobian = lite.blink(motion.x, motion.jacobian, torch.ones(1))
     face = talking_face(lite.rig, lite_portrait, x[0], jacobian[0])
     gap = face[LOWER_LID, 1] - face[UPPER_LID, 1]
     rest = lite_portrait.neutral[LOWER_LID, 1] - lite_portrait.neutral[UPPER_LID, 1]
     assert gap.max() < 0.3 * rest.max()
+
+
+def test_open_eyes_keep_their_own_lids(lite_portrait):
+    pixels = lite_portrait.pixels.copy()
+    close_lids(pixels, lite_portrait.lids, (0.0, 0.0))
+    assert (pixels == lite_portrait.pixels).all()
+
+
+def test_a_blink_draws_lashes_over_even_skin(lite, lite_portrait, pose):
+    """Above the edge of a closed lid the skin is even and light; the edge itself is dark."""
+    motion = wearing(lite, lite_portrait, pose)
+    x, jacobian = lite.blink(motion.x, motion.jacobian, torch.ones(1))
+    picture = lite.render(lite_portrait, Motion(x, jacobian, pose)).astype(float).mean(-1)
+    face = talking_face(lite.rig, lite_portrait, x[0], jacobian[0])
+    edge = place_vertices(lite_portrait, face, pose[0].numpy())[[159, 386]].round().astype(int)
+    rest = lite_portrait.source[[159, 386], 1]
+    for (column, row), top in zip(edge, rest.round().astype(int), strict=True):
+        lid = picture[top : row - 3, column - 4 : column + 5]
+        lashes = picture[row - 1 : row + 3, column - 4 : column + 5].min(0)
+        assert lid.std() < 12
+        assert lashes.mean() < lid.mean() - 40
