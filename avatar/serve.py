@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avatar.face_options import add_face_arguments, check_face, load_avatar
+from avatar.network_options import add_network_arguments, bit_rates, ice_settings
 
 if TYPE_CHECKING:
     from avatar.engine import Avatar
@@ -32,6 +33,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="avatar-serve", description="Serve a talking avatar.")
     add_face_arguments(parser)
     _add_server_options(parser)
+    add_network_arguments(parser)
     return parser
 
 
@@ -44,13 +46,6 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
     server.add_argument("--token", help="needed from every caller; or AVATAR_TOKEN")
     server.add_argument("--cert", type=Path, help="certificate for https, PEM")
     server.add_argument("--key", type=Path, help="key of the certificate, PEM")
-    server.add_argument(
-        "--ice-server",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="stun:host:port or turn:user:password@host:port",
-    )
     server.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), default="warning"
     )
@@ -130,10 +125,9 @@ def _server_options(options: argparse.Namespace) -> ServerOptions:
     """The server's share of the options.
 
     Raises:
-        ValueError: an ICE server that cannot be read.
+        ValueError: an ICE server or a bit rate that cannot be used.
         OSError: the certificate cannot be read.
     """
-    from streaming.ice import ice_server
     from streaming.server import ServerOptions
 
     context = None
@@ -146,7 +140,8 @@ def _server_options(options: argparse.Namespace) -> ServerOptions:
         max_sessions=options.max_sessions,
         token=_token(options),
         ssl=context,
-        ice_servers=tuple(ice_server(url) for url in options.ice_server),
+        ice=ice_settings(options),
+        bit_rates=bit_rates(options),
         page=Path(str(files("clients"))) / "browser",
         seed=options.seed,
     )

@@ -17,6 +17,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     """Add `/api/v1`, health and metrics of docs/wire.md."""
     session = "/api/v1/sessions/{session}"
     router.add_get("/api/v1/avatar", avatar)
+    router.add_get("/api/v1/ice", ice)
     router.add_get(session, show)
     router.add_delete(session, leave)
     router.add_post(f"{session}/control", command)
@@ -36,6 +37,11 @@ async def avatar(request: web.Request) -> web.Response:
             "sessions": {"active": callers.active, "max": callers.most},
         }
     )
+
+
+async def ice(request: web.Request) -> web.Response:
+    """What a browser's `RTCPeerConnection` needs to reach this server from another network."""
+    return web.json_response(request.app[CALLERS].ice.as_json())
 
 
 async def show(request: web.Request) -> web.Response:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from aiortc import RTCIceServer
-
 from streaming.caller import MOST_VIEWERS, Caller
 from streaming.face import FaceEngine
+from streaming.ice import IceSettings
 from streaming.metrics import Metrics
 from streaming.peer import Peer
 from streaming.playout import Outlet
@@ -32,7 +30,7 @@ class Callers:
         self,
         engine: FaceEngine,
         most: int,
-        ice_servers: Sequence[RTCIceServer] = (),
+        ice: IceSettings | None = None,
         seed: int | None = None,
     ) -> None:
         """Nobody is there yet.
@@ -40,14 +38,14 @@ class Callers:
         Args:
             engine: what all callers share.
             most: callers at once.
-            ice_servers: for peers from other networks.
+            ice: how peers from other networks are reached; None for their own addresses only.
             seed: of every face's own motion; None for another one each time.
         """
         self.engine, self.most, self.metrics = engine, most, Metrics()
         # one thread for all: finding a face takes the processor that the callers' steps need
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="portrait")
         self._encoding = 0
-        self._ice_servers, self._seed = ice_servers, seed
+        self.ice, self._seed = ice or IceSettings(), seed
         self._callers: dict[str, Caller] = {}
         self._entering = 0
         self._leaving: set[asyncio.Task[None]] = set()
@@ -78,12 +76,13 @@ class Callers:
         Raises:
             FullError: there are `most` callers already.
             ValueError: the offer cannot be used.
+            NoWayError: no TURN server lets us in through which media must go.
         """
         if self.active >= self.most:
             raise FullError(f"all {self.most} sessions are in use")
         self._entering += 1
         outlet = None if is_published else Outlet()
-        peer = Peer(self._ice_servers, outlet)
+        peer = Peer(self.ice, outlet)
         try:
             session = self._open(peer, outlet)
             answer = await peer.answer(sdp, session.hear)
@@ -100,11 +99,12 @@ class Callers:
         Raises:
             FullError: the caller has `MOST_VIEWERS` viewers already.
             ValueError: the offer cannot be used.
+            NoWayError: no TURN server lets us in through which media must go.
         """
         if len(caller.viewers) >= MOST_VIEWERS:
             raise FullError(f"all {MOST_VIEWERS} viewers' places are in use")
         outlet = Outlet()
-        peer = Peer(self._ice_servers, outlet)
+        peer = Peer(self.ice, outlet)
         try:
             answer = await peer.answer(sdp, None)
             if caller.run.done():

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from aiortc import (
-    RTCBundlePolicy,
-    RTCConfiguration,
-    RTCIceServer,
     RTCPeerConnection,
     RTCRtpReceiver,
     RTCRtpTransceiver,
@@ -23,7 +20,7 @@ from aiortc import (
 from aiortc.codecs import vpx
 from aiortc.rtp import RtpPacket
 
-from streaming.ice import candidates_of, without_mdns
+from streaming.ice import IceSettings, candidates_of, with_shared_candidates, without_mdns
 from streaming.playout import Outlet
 
 VANISHED_S = 20.0
@@ -45,6 +42,10 @@ def set_vp8_bitrate(start: int, lowest: int, highest: int) -> None:
     (0.5 Mb/s at the start, 1.5 at most) blur a face of 512 px.
     """
     vpx.DEFAULT_BITRATE, vpx.MIN_BITRATE, vpx.MAX_BITRATE = start, lowest, highest
+
+
+class NoWayError(Exception):
+    """No packet could come: the TURN server through which all must go does not let us in."""
 
 
 class _PacketTap:
@@ -70,16 +71,14 @@ def _tap(receiver: RTCRtpReceiver, sink: PacketSink) -> None:
 class Peer:
     """A connection that sends one outlet and, from callers, receives one microphone."""
 
-    def __init__(self, ice_servers: Sequence[RTCIceServer], outlet: Outlet | None) -> None:
+    def __init__(self, ice: IceSettings, outlet: Outlet | None) -> None:
         """A connection that waits for its offer.
 
         Args:
-            ice_servers: for callers from other networks; none on loopback.
+            ice: how callers from other networks are reached.
             outlet: what to send; None for a caller who only brings sound.
         """
-        self.connection = RTCPeerConnection(
-            RTCConfiguration(iceServers=list(ice_servers), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
-        )
+        self.connection = RTCPeerConnection(ice.configuration())
         self.connected, self.left = asyncio.Event(), asyncio.Event()
         self._outlet = outlet
         self.connection.on("connectionstatechange", self._on_state)
@@ -93,12 +92,13 @@ class Peer:
 
         Raises:
             ValueError: the offer cannot be read, or has nothing that this peer is for.
+            NoWayError: there is no address at which the peer could reach us.
         """
         if sdp.count("\nm=") > MOST_MEDIA:
             raise ValueError(f"the offer has more than {MOST_MEDIA} media sections")
         sound, picture = self._add_transceivers(wants_sound=sink is not None)
         try:
-            offer = RTCSessionDescription(without_mdns(sdp), "offer")
+            offer = RTCSessionDescription(with_shared_candidates(without_mdns(sdp)), "offer")
             await self.connection.setRemoteDescription(offer)
         except Exception as error:  # aiortc's parser asserts, indexes and converts
             log.debug("refused offer", exc_info=True)
@@ -114,7 +114,10 @@ class Peer:
             self._outlet.sends_sound = _is_sent(sound)
             self._outlet.sends_picture = _is_sent(picture)
         await self.connection.setLocalDescription(await self.connection.createAnswer())
-        return self.connection.localDescription.sdp
+        answer = self.connection.localDescription.sdp
+        if "a=candidate:" not in answer:
+            raise NoWayError("no TURN server gave an address: check --ice-server and its user")
+        return answer
 
     async def trickle(self, fragment: str) -> None:
         """Add the candidates of a trickle-ice-sdpfrag.

@@ -5,23 +5,20 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
-from aiortc import RTCIceServer
 
 from streaming import api, signalling
 from streaming.access import authorised
+from streaming.bit_rates import BitRates
 from streaming.callers import Callers
 from streaming.face import FaceEngine
-from streaming.ice import gather_on
+from streaming.ice import IceSettings, bound_gathering, gather_on
 from streaming.ingest import warm_up
 from streaming.peer import set_vp8_bitrate
 from streaming.refusal import errors_as_json
-
-BITS_PER_PIXEL = 6
-"""Start of VP8 in bits a second and pixel: 1.5 Mb/s at 512 px."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,9 @@ class ServerOptions:
     token: str | None = None
     """Needed from everyone when set; must be set when `host` is not loopback."""
     ssl: ssl.SSLContext | None = None
-    ice_servers: tuple[RTCIceServer, ...] = ()
+    ice: IceSettings = field(default_factory=IceSettings)
+    bit_rates: BitRates | None = None
+    """Of the picture; None for what its size needs."""
     page: Path | None = None
     """Folder of the page's files."""
     seed: int | None = None
@@ -49,7 +48,7 @@ def build_app(engine: FaceEngine, options: ServerOptions) -> web.Application:
         return request.path in ("/healthz", "/readyz") or name in page
 
     app = web.Application(middlewares=[errors_as_json, authorised(options.token, is_open)])
-    callers = Callers(engine, options.max_sessions, options.ice_servers, options.seed)
+    callers = Callers(engine, options.max_sessions, options.ice, options.seed)
     app[signalling.CALLERS] = callers
     signalling.add_routes(app.router)
     api.add_routes(app.router)
@@ -74,8 +73,9 @@ async def serve(
     """
     warm_up(engine.lookahead_ms)
     gather_on(options.host)
-    start = BITS_PER_PIXEL * engine.size**2
-    set_vp8_bitrate(start, lowest=start // 4, highest=2 * start)
+    bound_gathering(options.ice)
+    rates = options.bit_rates or BitRates.of_picture(engine.size)
+    set_vp8_bitrate(rates.start, rates.lowest, rates.highest)
     runner = web.AppRunner(build_app(engine, options), access_log=None, shutdown_timeout=2)
     await runner.setup()
     try:

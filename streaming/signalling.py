@@ -8,7 +8,7 @@ from aiohttp import web
 
 from streaming.caller import Caller
 from streaming.callers import Callers, FullError
-from streaming.peer import Peer
+from streaming.peer import NoWayError, Peer
 from streaming.refusal import MOST_JSON, Refusal, read_body, read_json
 
 CALLERS = web.AppKey("callers", Callers)
@@ -54,6 +54,8 @@ async def whep(request: web.Request) -> web.Response:
         raise Refusal(400, str(error)) from None
     except FullError as error:
         raise Refusal(503, str(error)) from None
+    except NoWayError as error:
+        raise Refusal(502, str(error)) from None
     return _created(f"/whep/{caller.session.name}/{viewer}", answer)
 
 
@@ -86,6 +88,8 @@ async def _enter(request: web.Request, sdp: str, is_published: bool) -> tuple[Ca
         return await callers.enter(sdp, is_published)
     except ValueError as error:
         raise Refusal(400, str(error)) from None
+    except NoWayError as error:
+        raise Refusal(502, str(error)) from None
     except FullError as error:
         raise Refusal(
             503, str(error), active_sessions=callers.active, max_sessions=callers.most

@@ -18,7 +18,9 @@ export class Call extends EventTarget {
 
   /** Connect with the sound of `microphone`, a MediaStream; throws Refused. */
   async open(microphone) {
-    this.peer = new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
+    const ice = await request("GET", "api/v1/ice");
+    if (this.#closed) return;
+    this.peer = new RTCPeerConnection({ ...ice, bundlePolicy: "max-bundle" });
     this.peer.addTransceiver(microphone.getAudioTracks()[0], { direction: "sendrecv", streams: [microphone] });
     this.peer.addTransceiver("video", { direction: "recvonly" });
     this.channel = this.peer.createDataChannel("control");

@@ -35,6 +35,10 @@ def busy_port():
         (["--cert", "cert.pem"], "--key"),
         (["--port", "0", "--cert", "no.pem", "--key", "no.pem"], "No such file"),
         (["--port", "0", "--ice-server", "http://x"], "http://x"),
+        (["--port", "0", "--ice-server", "turn:x"], "AVATAR_TURN_USER"),
+        (["--port", "0", "--ice-server", "stun:x", "--ice-policy", "relay"], "TURN"),
+        (["--port", "0", "--bitrate", "10"], "10"),
+        (["--port", "0", "--min-bitrate", "900", "--max-bitrate", "800"], "900"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )

@@ -23,7 +23,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(folder: Path, *flags: str):
+def serving(folder: Path, *flags: str, env: dict[str, str] | None = None):
     """The address of the real server with the demonstration portrait, in its own process."""
     port = free_port()
     log = folder / "log.txt"
@@ -31,7 +31,7 @@ def serving(folder: Path, *flags: str):
         process = subprocess.Popen(
             [sys.executable, "-m", "avatar.serve", "--port", str(port), "--seed", "1", *flags],
             cwd=ROOT,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            env=os.environ | {"OMP_NUM_THREADS": "1"} | (env or {}),
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
-from streaming.ice import candidates_of, gather_on, ice_server, without_mdns
+from streaming.ice import candidates_of, gather_on, with_shared_candidates, without_mdns
 from tests.streaming.caller import request
 
 TOKEN = "s3cret"
@@ -85,6 +85,14 @@ def test_mdns_candidates_are_dropped_and_others_kept():
     assert without_mdns(sdp) == "v=0\r\n" + line.format("127.0.0.1") + "a=mid:0\r\n"
 
 
+def test_candidates_of_bundled_media_are_in_every_section():
+    line = "a=candidate:1 1 udp 2113937151 192.0.2.1 51000 typ host\r\n"
+    sdp = "v=0\r\nm=audio 9\r\n{}a=mid:0\r\nm=video 9\r\na=mid:1\r\n{}"
+    assert with_shared_candidates(sdp.format(line, "")) == sdp.format(line, line)
+    assert with_shared_candidates(sdp.format(line, line)) == sdp.format(line, line)
+    assert with_shared_candidates("garbage\r\n") == "garbage\r\n"
+
+
 def test_trickled_candidates_are_read_with_their_mid():
     fragment = (
         "a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n"
@@ -108,15 +116,3 @@ def test_only_the_bound_address_is_offered(host, expected):
     assert aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=True) == expected
     gather_on("0.0.0.0")
     assert "127.0.0.1" in aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=True)
-
-
-def test_ice_servers_carry_their_credentials_apart():
-    server = ice_server("turn:me:pass@turn.example:3478")
-    assert (server.urls, server.username, server.credential) == (
-        "turn:turn.example:3478",
-        "me",
-        "pass",
-    )
-    assert ice_server("stun:stun.example:3478").username is None
-    with pytest.raises(ValueError, match="http"):
-        ice_server("http://stun.example")
