@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.list_devices:
             print(sounddevice.query_devices() or "no sound devices")
             return 0
-        device = _device(sounddevice, args.device)
+        device = find_input(sounddevice, args.device)
         return _converse(args, device)
     except (ValueError, RefusedError) as error:
         print(f"clients.microphone: {error}", file=sys.stderr)
@@ -76,7 +76,7 @@ def load_sounddevice() -> Any:
     return sounddevice
 
 
-def _device(sounddevice: Any, wanted: str | None) -> int:
+def find_input(sounddevice: Any, wanted: str | None) -> int:
     """The number of the input to use.
 
     Raises:
@@ -87,7 +87,8 @@ def _device(sounddevice: Any, wanted: str | None) -> int:
         return int(sounddevice.query_devices(key, "input")["index"])
     except (ValueError, sounddevice.PortAudioError):
         named = "no sound input was found" if wanted is None else f"no sound input {wanted!r}"
-        raise ValueError(f"{named}; --list-devices shows what is there") from None
+        where = "python -m clients.microphone --list-devices shows what is there"
+        raise ValueError(f"{named}; {where}") from None
 
 
 def _converse(args: argparse.Namespace, device: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any
 
@@ -19,26 +20,29 @@ MOST_VIEWERS = 16
 MOST_JOBS = MOST_VIEWERS + 4
 """Viewers and data channels."""
 
+log = logging.getLogger(__name__)
+
 
 class Caller:
     """A session, its viewers and the tasks that keep them alive."""
 
-    def __init__(self, session: Session, is_published: bool) -> None:
+    def __init__(self, session: Session, peer: Peer, is_published: bool) -> None:
         """Start the session.
 
         Args:
             session: of this caller.
+            peer: the caller's connection.
             is_published: whether the face may be watched (WHIP).
         """
-        self.session, self.is_published = session, is_published
+        self.session, self.peer, self.is_published = session, peer, is_published
         self.viewers: dict[str, Peer] = {}
         self._jobs: set[asyncio.Task[None]] = set()
-        session.peer.connection.on("datachannel", self._on_channel)
-        self.run = asyncio.create_task(session.run(), name=f"session {session.name}")
+        peer.connection.on("datachannel", self._on_channel)
+        self.run = asyncio.create_task(self._run(), name=f"session {session.name}")
 
     async def leave(self) -> None:
         """End the session and its viewers."""
-        self.session.peer.left.set()
+        self.peer.left.set()
         await asyncio.gather(self.run, return_exceptions=True)
         for job in (jobs := list(self._jobs)):
             job.cancel()
@@ -49,6 +53,12 @@ class Caller:
         self.viewers[name] = peer
         self.session.outlets.append(outlet)
         self._own(self._view(name, peer, outlet, metrics))
+
+    async def _run(self) -> None:
+        try:
+            await self.session.run()
+        except Exception:
+            log.exception("session %s failed", self.session.name)
 
     async def _view(self, name: str, peer: Peer, outlet: Outlet, metrics: Metrics) -> None:
         with metrics.viewers.track_inprogress():

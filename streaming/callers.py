@@ -14,6 +14,7 @@ from streaming.metrics import Metrics
 from streaming.peer import Peer
 from streaming.playout import Outlet
 from streaming.session import Session
+from streaming.sound_source import PacketSource
 
 MOST_PORTRAITS = 4
 """Uploads that may wait for their encoding."""
@@ -84,14 +85,15 @@ class Callers:
         outlet = None if is_published else Outlet()
         peer = Peer(self.ice, outlet)
         try:
-            session = self._open(peer, outlet)
-            answer = await peer.answer(sdp, session.hear)
+            source = PacketSource()
+            answer = await peer.answer(sdp, source.hear)
+            session = self._open(peer, source, outlet)
         except BaseException:
             await peer.aclose()
             raise
         finally:
             self._entering -= 1
-        return self._admit(session, is_published), answer
+        return self._admit(session, peer, is_published), answer
 
     async def watch(self, caller: Caller, sdp: str) -> tuple[str, str]:
         """Answer a viewer's offer; the viewer's id and the SDP of the answer.
@@ -138,12 +140,12 @@ class Callers:
         await asyncio.gather(*self._leaving, return_exceptions=True)
         self._encoder.shutdown(wait=False, cancel_futures=True)
 
-    def _open(self, peer: Peer, outlet: Outlet | None) -> Session:
-        name = secrets.token_urlsafe(9)
-        return Session(name, self.engine, self.metrics, peer, outlet, self._seed)
+    def _open(self, peer: Peer, source: PacketSource, outlet: Outlet | None) -> Session:
+        name, outlets = secrets.token_urlsafe(9), [] if outlet is None else [outlet]
+        return Session(name, self.engine, self.metrics, peer, source, [*outlets], self._seed)
 
-    def _admit(self, session: Session, is_published: bool) -> Caller:
-        caller = self._callers[session.name] = Caller(session, is_published)
+    def _admit(self, session: Session, peer: Peer, is_published: bool) -> Caller:
+        caller = self._callers[session.name] = Caller(session, peer, is_published)
         self.metrics.sessions.inc()
         caller.run.add_done_callback(lambda _: self._forget(session.name))
         return caller

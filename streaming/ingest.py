@@ -1,6 +1,6 @@
-"""A caller's microphone: pieces of Opus in, steps of features with their own sound out.
+"""A caller's microphone: pieces of sound in, steps of features with their own sound out.
 
-    pieces   |960|960|gap|960| ...              48 kHz, from the receive buffer
+    pieces   |960|960|gap|960| ...              48 kHz, Opus or samples, from the sound source
     sound    |decoded|concealed|decoded| ...    48 kHz int16, cut into 1920
     features        window k is ready when the sound has reached its lookahead
 
@@ -89,7 +89,9 @@ class Ingest:
 
     def _sound_of(self, piece: Piece) -> np.ndarray:
         """The sound of one piece, [n_samples] int16."""
-        decoded = self._decoder.decode(piece.payload) if piece.payload is not None else None
+        decoded = piece.payload
+        if isinstance(decoded, bytes):
+            decoded = self._decoder.decode(decoded)
         if decoded is None:
             return self._conceal(piece.n_samples)
         sound = np.zeros(piece.n_samples, np.int16)

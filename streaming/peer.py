@@ -1,4 +1,4 @@
-"""One WebRTC connection of the server: the answer to an offer, its packets, its end.
+"""One WebRTC connection: an offer or the answer to one, its packets, its end.
 
 aiortc's own receive buffer for sound is 80 ms deep and never drains after a loss, so the packets of
 the microphone are taken before it. Read next: `streaming/signalling.py`.
@@ -72,11 +72,11 @@ class Peer:
     """A connection that sends one outlet and, from callers, receives one microphone."""
 
     def __init__(self, ice: IceSettings, outlet: Outlet | None) -> None:
-        """A connection that waits for its offer.
+        """A connection that has said nothing yet.
 
         Args:
-            ice: how callers from other networks are reached.
-            outlet: what to send; None for a caller who only brings sound.
+            ice: how peers in other networks are reached.
+            outlet: what to send; None for a peer who only brings sound.
         """
         self.connection = RTCPeerConnection(ice.configuration())
         self.connected, self.left = asyncio.Event(), asyncio.Event()
@@ -113,11 +113,35 @@ class Peer:
         if self._outlet is not None:
             self._outlet.sends_sound = _is_sent(sound)
             self._outlet.sends_picture = _is_sent(picture)
-        await self.connection.setLocalDescription(await self.connection.createAnswer())
-        answer = self.connection.localDescription.sdp
-        if "a=candidate:" not in answer:
-            raise NoWayError("no TURN server gave an address: check --ice-server and its user")
-        return answer
+        return await self._describe(await self.connection.createAnswer())
+
+    async def offer(self) -> str:
+        """Offer to send the outlet and nothing else; the SDP, with all candidates.
+
+        Raises:
+            NoWayError: there is no address at which the peer could reach us.
+        """
+        assert self._outlet is not None, "there is nothing to send"
+        self._add_transceivers(wants_sound=False)
+        return await self._describe(await self.connection.createOffer())
+
+    async def accept(self, sdp: str) -> None:
+        """Take the answer to our offer.
+
+        Raises:
+            ValueError: the answer cannot be read, or does not fit the offer.
+        """
+        try:
+            answer = RTCSessionDescription(with_shared_candidates(without_mdns(sdp)), "answer")
+            await self.connection.setRemoteDescription(answer)
+        except Exception as error:  # aiortc's parser asserts, indexes and converts
+            log.debug("refused answer", exc_info=True)
+            reason = error or type(error).__name__
+            raise ValueError(f"the answer cannot be used: {reason}") from None
+        sound, picture = self.connection.getTransceivers()
+        assert self._outlet is not None
+        self._outlet.sends_sound = sound.currentDirection == "sendonly"
+        self._outlet.sends_picture = picture.currentDirection == "sendonly"
 
     async def trickle(self, fragment: str) -> None:
         """Add the candidates of a trickle-ice-sdpfrag.
@@ -144,6 +168,14 @@ class Peer:
         """End the connection."""
         self.left.set()
         await self.connection.close()
+
+    async def _describe(self, description: RTCSessionDescription) -> str:
+        """Gather and return our side's SDP; raises NoWayError when nothing was found."""
+        await self.connection.setLocalDescription(description)
+        sdp = self.connection.localDescription.sdp
+        if "a=candidate:" not in sdp:
+            raise NoWayError("no TURN server gave an address: check --ice-server and its user")
+        return sdp
 
     def _add_transceivers(self, wants_sound: bool) -> tuple[RTCRtpTransceiver, RTCRtpTransceiver]:
         """One for sound, one for the picture, before the offer, so that it takes our codecs."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from fractions import Fraction
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
@@ -35,11 +35,36 @@ class Step(NamedTuple):
     k: number of the step, counted from the session's first step.
     picture: [3 S / 2, S] uint8 yuv420p, or None where the picture was left out.
     sound: its 40 ms in two Opus packets.
+    samples: the same 40 ms, [1920] int16, 48 kHz mono.
     """
 
     k: int
     picture: np.ndarray | None
     sound: list[bytes]
+    samples: np.ndarray
+
+
+class Publication(Protocol):
+    """Where steps go to: one receiver, or one room. Called on the event loop."""
+
+    sends_picture: bool
+    """Whether pictures are wanted; they are not drawn when nobody does."""
+    pictures: int
+    """Pictures sent so far."""
+
+    def push(self, step: Step) -> None:
+        """Take one step at once; what does not fit is dropped and counted."""
+        ...
+
+    @property
+    def dropped_pictures(self) -> int:
+        """Pictures for which the receiver was too slow."""
+        ...
+
+    @property
+    def dropped_sounds(self) -> int:
+        """Steps of sound for which the receiver was too slow."""
+        ...
 
 
 Item = TypeVar("Item")

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from streaming.jitter import Jitter
 from streaming.opus import RATE, opus_samples
 
@@ -28,11 +30,11 @@ FAR_AHEAD_S = 0.5
 class Piece(NamedTuple):
     """A stretch of sound that follows the piece before without a gap.
 
-    payload: one Opus packet, or None where nothing arrived in time.
-    n_samples: its length at 48 kHz.
+    payload: one Opus packet, its sound as [n_samples] int16, or None where nothing came in time.
+    n_samples: its length at 48 kHz, a multiple of 3.
     """
 
-    payload: bytes | None
+    payload: bytes | np.ndarray | None
     n_samples: int
 
 

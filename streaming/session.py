@@ -1,7 +1,7 @@
-"""One caller: microphone packets -> steps on a worker thread -> outlets.
+"""One face at work: a sound source -> steps on a worker thread -> publications.
 
-The event loop only moves packets and finished steps. Whatever has arrived is handed to the worker
-in one call, and the next call starts when that one returns; so nothing but the receive buffer holds
+The event loop only moves sound and finished steps. Whatever has arrived is handed to the worker
+in one call, and the next call starts when that one returns; so nothing but the sound source holds
 work, and of the steps that a late worker then finds only the newest two get a picture.
 
 Read next: `streaming/ingest.py` before it, `streaming/playout.py` behind it.
@@ -10,23 +10,33 @@ Read next: `streaming/ingest.py` before it, `streaming/playout.py` behind it.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from streaming.face import FaceEngine
 from streaming.metrics import Metrics
-from streaming.peer import Peer
-from streaming.playout import Outlet, Step
-from streaming.receive_buffer import ReceiveBuffer
+from streaming.playout import Publication, Step
+from streaming.sound_source import SoundSource
 from streaming.step_maker import StepMaker
 
-STALL_S = 0.01
-"""Waking so late means that the loop stalled: packets in the socket are read first."""
 
-log = logging.getLogger(__name__)
+class Link(Protocol):
+    """What a session lives as long as: a caller's connection, or a room that the face is in."""
+
+    connected: asyncio.Event
+    """Set when sound may come and steps may go, for the first time."""
+    left: asyncio.Event
+    """Set when it is over, by either side."""
+
+    async def watch(self) -> None:
+        """Return when it is over."""
+        ...
+
+    async def aclose(self) -> None:
+        """End it, if it has not ended; sets `left`."""
+        ...
 
 
 @dataclass
@@ -42,53 +52,51 @@ class Counters:
 
 
 class Session:
-    """A caller's microphone, face and ways out."""
+    """A sound source, a face and the ways out."""
 
     def __init__(
         self,
         name: str,
         engine: FaceEngine,
         metrics: Metrics,
-        peer: Peer,
-        own: Outlet | None,
+        link: Link,
+        source: SoundSource,
+        outlets: list[Publication],
         seed: int | None = None,
     ) -> None:
-        """A caller who has not connected yet.
+        """A session that has not begun.
 
         Args:
             name: the id in URLs.
             engine: what all callers share.
-            metrics: the server's counters.
-            peer: the caller's connection.
-            own: what the caller gets back; None for one who only brings sound.
+            metrics: the process's counters.
+            link: ends the session when it ends.
+            source: the sound; the session ends when it ends, and closes it.
+            outlets: where steps go; the list may change at any time. Rate and drops are those of
+                the first one that it has now.
             seed: of the face's own motion; None for another one each time.
         """
-        self.name, self.peer, self.counters = name, peer, Counters()
-        self.outlets: list[Outlet] = [own] if own else []
-        self._own, self._metrics = own, metrics
+        self.name, self.link, self.counters = name, link, Counters()
+        self.outlets = outlets
+        self._own = outlets[0] if outlets else None
+        self._source, self._metrics = source, metrics
         self._lookahead_ms = engine.lookahead_ms
         self._maker = StepMaker(engine.open_stream(seed), engine.lookahead_ms, metrics)
         # one thread: the face and the decoder have state, and steps must stay in order
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"face-{name}")
-        self._buffer: ReceiveBuffer | None = None
-        self._arrived = asyncio.Event()
         self._muted = False
         self._settings: dict[str, Any] = dict(engine.describe().get("settings", {}))
         self._fps = 0.0
 
     async def run(self) -> None:
-        """Live until the caller has left."""
-        jobs = [asyncio.create_task(job()) for job in (self._pump, self._measure, self.peer.watch)]
+        """Live until the link or the sound is over; raises what else ended the session."""
+        jobs = [asyncio.create_task(job()) for job in (self._pump, self._measure, self.link.watch)]
         try:
-            await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await self._end(jobs)
-
-    def hear(self, ssrc: int, timestamp: int, payload: bytes) -> None:
-        """Take one packet of the microphone, see `ReceiveBuffer.add`."""
-        if self._buffer is not None:
-            self._buffer.add(ssrc, timestamp, payload, asyncio.get_running_loop().time())
-            self._arrived.set()
+        for job in ended:
+            job.result()
 
     async def control(self, message: dict[str, Any]) -> dict[str, Any]:
         """Apply one control message and return the new settings.
@@ -130,22 +138,17 @@ class Session:
 
     async def _ask_face(self, method: Callable[[Any], Any], argument: Any) -> Any:
         """Call a method of the maker on its thread, between two steps."""
-        if self.peer.left.is_set():
+        if self.link.left.is_set():
             raise ValueError("the session has ended")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._worker, method, argument)
 
     async def _pump(self) -> None:
-        """Hand what has arrived to the worker, and what it made to the outlets, for ever."""
-        await self.peer.connected.wait()
+        """Hand what has been heard to the worker, and what it made to the outlets."""
+        await self.link.connected.wait()
         loop = asyncio.get_running_loop()
-        self._buffer = buffer = ReceiveBuffer(loop.time())
-        while True:
-            await self._wait(buffer)
+        while (pieces := await self._source.read()) is not None:
             started_s = loop.time()
-            pieces = buffer.pop(started_s)
-            if not pieces:
-                continue
             is_watched = any(outlet.sends_picture for outlet in self.outlets)
             steps = await loop.run_in_executor(
                 self._worker, self._maker.advance, pieces, self._muted, is_watched
@@ -153,20 +156,9 @@ class Session:
             for step in steps:
                 for outlet in self.outlets:
                     outlet.push(step)
-            self._count(steps, buffer, loop.time() - started_s)
+            self._count(steps, loop.time() - started_s)
 
-    async def _wait(self, buffer: ReceiveBuffer) -> None:
-        """Until a packet has come or one is overdue."""
-        loop = asyncio.get_running_loop()
-        due_s = buffer.due_s()
-        try:
-            await asyncio.wait_for(self._arrived.wait(), max(0.0, due_s - loop.time()))
-        except TimeoutError:
-            if loop.time() - due_s > STALL_S:
-                await asyncio.sleep(STALL_S)
-        self._arrived.clear()
-
-    def _count(self, steps: list[Step], buffer: ReceiveBuffer, elapsed_s: float) -> None:
+    def _count(self, steps: list[Step], elapsed_s: float) -> None:
         """Bring counters and metrics up to date after a call of the worker."""
         own, before, metrics = self._own, self.counters, self._metrics
         late_steps = self._maker.late_steps
@@ -175,7 +167,7 @@ class Session:
             late_steps=late_steps,
             dropped_pictures=late_steps + (own.dropped_pictures if own else 0),
             dropped_sounds=own.dropped_sounds if own else 0,
-            late_packets=buffer.late_packets,
+            late_packets=self._source.late_packets,
             concealed_ms=self._maker.concealed_ms,
         )
         metrics.steps.inc(len(steps))
@@ -198,9 +190,8 @@ class Session:
 
     async def _end(self, jobs: list[asyncio.Task[None]]) -> None:
         for job in jobs:
-            if job.done() and not job.cancelled() and job.exception() is not None:
-                log.error("session %s failed", self.name, exc_info=job.exception())
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
-        await self.peer.aclose()
+        await self._source.aclose()
+        await self.link.aclose()
         self._worker.shutdown(wait=False, cancel_futures=True)

@@ -75,7 +75,7 @@ async def trickle(request: web.Request) -> web.Response:
 async def leave(request: web.Request) -> web.Response:
     """The peer is going."""
     caller, peer = _find(request)
-    if peer is caller.session.peer:
+    if peer is caller.peer:
         await caller.leave()
     else:
         peer.left.set()
@@ -104,7 +104,7 @@ def _find(request: web.Request) -> tuple[Caller, Peer]:
     """
     caller = request.app[CALLERS].get(request.match_info["session"])
     viewer = request.match_info.get("viewer")
-    peer = None if caller is None else caller.viewers.get(viewer) if viewer else caller.session.peer
+    peer = None if caller is None else caller.viewers.get(viewer) if viewer else caller.peer
     if caller is None or peer is None or not (caller.is_published or viewer):
         raise Refusal(404, "no such session")
     return caller, peer

@@ -87,4 +87,4 @@ class StepMaker:
         self._step_ms.append((ended_s - started_s) * 1000)
         self._metrics.step_seconds.labels("face").observe(drawn_s - started_s)
         self._metrics.step_seconds.labels("colour").observe(ended_s - drawn_s)
-        return Step(heard.k, planes, self._encoder.encode(heard.sound))
+        return Step(heard.k, planes, self._encoder.encode(heard.sound), heard.sound)

@@ -15,7 +15,8 @@ PICTURE = np.zeros((96, 64), np.uint8)
 
 
 def step(k: int, with_picture: bool = True) -> Step:
-    return Step(k, PICTURE if with_picture else None, [b"first %d" % k, b"second %d" % k])
+    packets = [b"first %d" % k, b"second %d" % k]
+    return Step(k, PICTURE if with_picture else None, packets, np.zeros(1920, np.int16))
 
 
 async def reading(outlet: Outlet) -> tuple[asyncio.Task, asyncio.Task]:

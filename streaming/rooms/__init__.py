@@ -1,0 +1,1 @@
+"""The face as a participant of rooms that other programs run."""
