@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -36,13 +37,14 @@ log = logging.getLogger(__name__)
 class RoomKind(NamedTuple):
     """One way to join.
 
-    help: a line. schemes: of its --url. add: adds its options. open: makes the room, on the event
-    loop, and gives the sound that the face speaks: the one given, or the room's own when that is
-    None.
+    help: a line. schemes: of its --url. needs: the module of the extra `rooms` that it imports.
+    add: adds its options. open: makes the room, on the event loop, and gives the sound that the
+    face speaks: the one given, or the room's own when that is None.
     """
 
     help: str
     schemes: tuple[str, ...]
+    needs: str | None
     add: Callable[[argparse._ArgumentGroup], None]
     open: Callable[[argparse.Namespace, SoundSource | None], tuple[Room, SoundSource]]
 
@@ -98,7 +100,9 @@ def _check(args: argparse.Namespace) -> Callable[[], SoundSource | None]:
         ValueError: one line for the user.
     """
     check_face(args)
-    schemes = ROOMS[args.kind].schemes
+    schemes, needs = ROOMS[args.kind].schemes, ROOMS[args.kind].needs
+    if needs is not None and find_spec(needs) is None:
+        raise ValueError(f"{needs} is not installed: pip install 'emotive-avatar[rooms]'")
     url = urlsplit(args.url)
     if url.scheme not in schemes or not url.hostname:
         raise ValueError(f"--url must be {' or '.join(schemes)}://host..., got {args.url!r}")
@@ -171,8 +175,35 @@ def _open_whip(args: argparse.Namespace, sound: SoundSource | None) -> tuple[Roo
     return WhipRoom(args.url, token, ice_settings(args)), sound
 
 
+def _add_janus(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--room", required=True, metavar="ID", help="of the VideoRoom")
+    group.add_argument("--pin", help="of the room; or JANUS_PIN")
+    group.add_argument("--api-secret", help="of the server; or JANUS_API_SECRET")
+    group.add_argument("--display", default="Avatar", metavar="NAME", help="our name in the room")
+    group.add_argument("--listen", metavar="NAME", help="speak this participant's sound; or an id")
+
+
+def _open_janus(args: argparse.Namespace, sound: SoundSource | None) -> tuple[Room, SoundSource]:
+    from streaming.rooms.janus import JanusOptions, JanusRoom
+
+    options = JanusOptions(
+        url=args.url,
+        room=int(args.room) if args.room.isdecimal() else args.room,
+        pin=args.pin or os.environ.get("JANUS_PIN") or None,
+        display=args.display,
+        bitrate=bit_rates(args).highest,
+        api_secret=args.api_secret or os.environ.get("JANUS_API_SECRET") or None,
+        listen=args.listen,
+    )
+    room = JanusRoom(options, ice_settings(args))
+    return room, room.source if sound is None else sound
+
+
 ROOMS = {
-    "whip": RoomKind("publish to a WHIP endpoint", ("http", "https"), _add_whip, _open_whip),
+    "janus": RoomKind(
+        "join a Janus VideoRoom", ("ws", "wss"), "websockets", _add_janus, _open_janus
+    ),
+    "whip": RoomKind("publish to a WHIP endpoint", ("http", "https"), None, _add_whip, _open_whip),
 }
 
 

@@ -149,8 +149,10 @@ class Peer:
         Raises:
             ValueError: a candidate cannot be read.
         """
+        transport = self.connection.getTransceivers()[0].receiver.transport.transport
         for candidate in candidates_of(fragment):
-            await self.connection.addIceCandidate(candidate)
+            # aiortc's own addIceCandidate leaves bundled media out, and all of ours is bundled
+            await transport.addRemoteCandidate(candidate)
 
     async def watch(self) -> None:
         """Return when the peer has left: said so, lost its connection, or fell silent for long."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
+from streaming.rooms.first_of import first_of
 from streaming.rooms.participant import Room, RoomError
 
 SHORTEST_S, LONGEST_S = 0.5, 4.0
@@ -25,7 +27,7 @@ class LostError(Exception):
         self.retry_s = retry_s
 
 
-async def stay(room: Room, connect: Callable[[], Awaitable[None]]) -> None:
+async def stay(room: Room, connect: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run `connect` again and again until `room.left` is set.
 
     Args:
@@ -39,7 +41,7 @@ async def stay(room: Room, connect: Callable[[], Awaitable[None]]) -> None:
     while not room.left.is_set():
         began_s = loop.time()
         try:
-            await _until_left(room, connect)
+            await first_of(connect(), room.left.wait())
         except LostError as error:
             if not room.connected.is_set():
                 raise RoomError(str(error)) from None
@@ -50,18 +52,3 @@ async def stay(room: Room, connect: Callable[[], Awaitable[None]]) -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(room.left.wait(), wait_s)
             delay_s = min(2 * delay_s, LONGEST_S)
-
-
-async def _until_left(room: Room, connect: Callable[[], Awaitable[None]]) -> None:
-    """One connection, cancelled when the room is left."""
-    connection = asyncio.ensure_future(connect())
-    leaving = asyncio.create_task(room.left.wait())
-    try:
-        await asyncio.wait({connection, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        leaving.cancel()
-        if not connection.done():
-            connection.cancel()
-        await asyncio.gather(connection, leaving, return_exceptions=True)
-    if not connection.cancelled():
-        connection.result()
