@@ -26,8 +26,9 @@ from models.talking_head import FaceImage, FaceTrack, Motion, TalkingHead
 
 LIDS = {"_L": (386, 374), "_R": (159, 145)}
 """Key points in the middle of the upper and the lower lid of each eye."""
-LID_PRESSURE = 1.3
-"""How much further than to their touch the lids of a whole blink go, so that no slit is left."""
+LID_PRESSURE = 1.6
+"""How much further than to their touch the lids of a whole blink go: the upper lid comes down over
+the edge of the lower one, and no slit is left."""
 BLINK = 6
 """Where the blink is in a pose row."""
 EXPRESSIVENESS = 1.5

@@ -70,16 +70,16 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
 def talking_face(rig: Rig, portrait: LitePortrait, x: Tensor, jacobian: Tensor) -> np.ndarray:
     """The mesh [468, 3] float32 that key points x [K, 2] and jacobians [K, 2, 2] ask for.
 
-    Lips and lids that would cross meet halfway.
+    Lips that would cross meet halfway; lids that would cross meet where the upper one has fallen.
     """
     neutral = torch.from_numpy(portrait.neutral[:, :2])
     moved = skin(rig, neutral, portrait.x0[0], x - portrait.x0[0], jacobian - portrait.j0[0])
     face = portrait.neutral.copy()
     face[:, :2] += moved.numpy()
-    for upper, lower in ((INNER_UPPER, INNER_LOWER), (UPPER_LID, LOWER_LID)):
+    for upper, lower, share in ((INNER_UPPER, INNER_LOWER, 0.5), (UPPER_LID, LOWER_LID, 1.0)):
         crossed = face[upper, 1] > face[lower, 1]
-        middle = (face[upper, 1] + face[lower, 1])[crossed] / 2
-        face[upper[crossed], 1] = face[lower[crossed], 1] = middle
+        meeting = (share * face[upper, 1] + (1 - share) * face[lower, 1])[crossed]
+        face[upper[crossed], 1] = face[lower[crossed], 1] = meeting
     return face
 
 
