@@ -32,7 +32,7 @@ def read_emotion_pixels(spec: str, tracker: FaceTracker) -> tuple[str, FaceTrack
         tracker: who finds the face.
 
     Returns:
-        Its name, and its track with `pictures` and `landmarks`; one row for a still.
+        Its name, and its track with name, `pictures` and `landmarks`; one row for a still.
 
     Raises:
         ValueError: it names a preset, or the file cannot be read or shows no face; one line.
@@ -48,9 +48,9 @@ def read_emotion_pixels(spec: str, tracker: FaceTracker) -> tuple[str, FaceTrack
         faces = find_faces(picture, tracker)
         if not faces:
             raise ValueError(f"{path}: no face was found")
-        return name, to_track([picture], faces[:1])
+        return name, to_track([picture], faces[:1])._replace(name=name)
     pictures = list(on_grid(read_pictures(path, MAX_SIDE, MAX_SECONDS)))
-    return name, follow(path, pictures, tracker, MIN_SHARE_WITH_FACE)
+    return name, follow(path, pictures, tracker, MIN_SHARE_WITH_FACE)._replace(name=name)
 
 
 def follow(

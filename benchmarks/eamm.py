@@ -55,7 +55,7 @@ def build_stages(device: str) -> dict[str, Callable[[], object]]:
     """What is timed, by name: the parts of a cached step, and the ways of drawing a picture."""
     import torch
 
-    from models.eamm.device import place, resting_points
+    from models.eamm.device import place, prepared, resting_inputs
     from models.eamm.options import EammOptions
     from models.eamm.sizes import EammSizes
     from models.eamm.weights import build_a2fd, build_emotion, build_fomm
@@ -69,11 +69,10 @@ def build_stages(device: str) -> dict[str, Callable[[], object]]:
     fomm, a2fd, emotion = place(*networks, device)
     audio, generator = a2fd.audio_feature, fomm.generator
     image = torch.rand(1, 3, 256, 256, device=there)
-    points = resting_points(sizes.fomm.n_points, there)
     sound, pose = torch.rand(1, 28, 12, device=there), torch.zeros(1, 6, device=there)
     feature = torch.rand(1, sizes.emotion_dims, device=there)
-    shown = image.to(generator.final.weight.dtype)
-    source, identity = generator.encode(shown, points), audio.encode_identity(image)
+    shown, identity = prepared(image, generator), audio.encode_identity(image)
+    source, points = resting_inputs(generator, sizes.fomm)
     plain_source = published.encode(image, points)
     flow, occlusion = generator.dense_motion_network(source.motion, points)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -38,11 +40,21 @@ def save_tensors(
     settings: dict[str, Any],
     folder: Path | None = None,
 ) -> None:
-    """Write `<name>.safetensors` and `<name>.json`."""
+    """Write `<name>.safetensors` and `<name>.json`; whoever is killed leaves whole files."""
     folder = folder or weights_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(
-        {k: torch.as_tensor(v).contiguous() for k, v in tensors.items()},
-        folder / f"{name}.safetensors",
-    )
-    (folder / f"{name}.json").write_text(json.dumps(settings, indent=1) + "\n")
+    own = {k: torch.as_tensor(v).contiguous() for k, v in tensors.items()}
+    replace_file(folder / f"{name}.safetensors", lambda part: save_file(own, part))
+    write_json(folder / f"{name}.json", settings)
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write JSON that a person may read and edit."""
+    replace_file(path, lambda part: part.write_text(json.dumps(values, indent=1) + "\n"))
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write(part)` make a file and give it its name only when it is complete."""
+    part = path.with_suffix(path.suffix + ".part")
+    write(part)
+    os.replace(part, path)

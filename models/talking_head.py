@@ -47,12 +47,14 @@ class FaceTrack(NamedTuple):
     pose: [T, 6] float32, the first six entries of POSE_DIMS, relative to the camera.
     pictures: [T, H, W, 3] uint8 RGB, for models that look at pixels; None for a preset.
     landmarks: [T, 478, 3] float32, face mesh in px of `pictures`; None without them.
+    name: of the emotion, as the user calls it; empty when there is none.
     """
 
     blendshapes: np.ndarray
     pose: np.ndarray
     pictures: np.ndarray | None = None
     landmarks: np.ndarray | None = None
+    name: str = ""
 
 
 class Motion(NamedTuple):

@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> None:
     """Train, and write `a2fd` into `--out`; the trunk is for recipe `paper` only."""
     import torch
 
-    from avatar.training.eamm_loop import train
+    from avatar.training.eamm_loop import run_stage
     from avatar.training.eamm_networks import load_teacher
     from avatar.training.eamm_perceptual import PerceptualLoss, open_trunk
     from avatar.training.eamm_talk import HEAT_WEIGHTS, TalkStage
@@ -34,4 +34,4 @@ def run(args: argparse.Namespace) -> None:
     perceptual = PerceptualLoss(open_trunk(args.trunk)) if options.recipe == "paper" else None
     heat = HEAT_WEIGHTS[options.recipe]
     stage = TalkStage(sizes, settings, teacher, build_a2fd(sizes), heat, perceptual)
-    print({name: round(value, 3) for name, value in train(stage, options).items()})
+    run_stage(stage, options)

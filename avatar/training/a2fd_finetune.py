@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
     """Train, and write `a2fd` and `fomm` into `--out`."""
     import torch
 
-    from avatar.training.eamm_loop import train
+    from avatar.training.eamm_loop import run_stage
     from avatar.training.eamm_networks import load_teacher
     from avatar.training.eamm_perceptual import PerceptualLoss, open_trunk
     from avatar.training.eamm_talk import HEAT_WEIGHTS, TalkStage
@@ -45,4 +45,4 @@ def run(args: argparse.Namespace) -> None:
         tune_generator=not args.keep_generator,
     )
     stage.name = "a2fd-finetune"
-    print({name: round(value, 3) for name, value in train(stage, options).items()})
+    run_stage(stage, options)

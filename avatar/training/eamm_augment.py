@@ -8,13 +8,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from models.eamm.alignment import TEMPLATE_SIZE
 from models.eamm.clip import mouth_rectangle
 
 JITTER = 0.1
 """Of brightness, contrast, saturation and hue."""
 ROTATION_DEG = 30.0
-SHIFT, ENLARGE = (20, 29), (20, 39)
-"""How far the corners of a random perspective move in a picture of 256 px."""
+KEYSTONE, ENLARGE = (20, 30), (20, 40)
+"""Of a random perspective, px in a picture of 256 px, the end left out: how far the lower corners
+of a square move, and how far the square reaches beyond the picture."""
 
 
 def flip(pictures: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -60,18 +62,21 @@ def turn(pictures: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def perspective(pictures: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Every picture seen from a little elsewhere, edges repeated."""
-    return np.stack([_perspective(picture, random) for picture in pictures])
+    """Every picture with a keystone of its own, edges repeated."""
+    return np.stack([_keystone(picture, random) for picture in pictures])
 
 
-def _perspective(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _keystone(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The lower corners of a square around or inside the picture move together or apart."""
     size = picture.shape[0]
-    unit = size / 256
-    corners = np.array([[0, 0], [size, 0], [size, size], [0, size]], np.float32)
-    outwards = np.sign(corners - size / 2) * random.integers(*ENLARGE, 4)[:, None] * unit
-    shift = random.integers(*SHIFT, 2) * random.choice([-1, 1], 2) * unit
-    target = (corners + outwards + shift).astype(np.float32)
-    matrix = cv2.getPerspectiveTransform(corners, target)
+    inwards, outwards = (
+        random.integers(*span) * random.choice((-1, 1)) * size / TEMPLATE_SIZE
+        for span in (KEYSTONE, ENLARGE)
+    )
+    low, high = -outwards, size + outwards
+    corners = np.array([[low, low], [high, low], [high, high], [low, high]], np.float32)
+    moved = corners + np.array([[0, 0], [0, 0], [-inwards, 0], [inwards, 0]], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, moved)
     return cv2.warpPerspective(picture, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
 
 

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from avatar.training.eamm_feeling import EmotionStage, find_points
-    from avatar.training.eamm_loop import train
+    from avatar.training.eamm_loop import run_stage
     from avatar.training.eamm_networks import load_teacher
     from models.eamm.weights import load_a2fd
 
@@ -43,4 +43,4 @@ def run(args: argparse.Namespace) -> None:
     stage = EmotionStage(sizes, settings, teacher, speaker, not args.no_classifier)
     if args.points == "auto":
         stage.options = replace(settings, points=find_points(stage, options))
-    print({name: round(value, 3) for name, value in train(stage, options).items()})
+    run_stage(stage, options)

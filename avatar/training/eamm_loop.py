@@ -19,9 +19,12 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset
 
 from avatar.training.eamm_clips import Clip, find_clips
-from avatar.training.eamm_run import BETAS, Record, RunOptions, rate_at, replace_file
+from avatar.training.eamm_curves import draw_curves
+from avatar.training.eamm_run import BETAS, Record, RunOptions, rate_at
 from avatar.training.eamm_stage import Stage
+from models.checkpoints import replace_file
 
+Optimizers = dict[str, torch.optim.Adam]
 HELD_OUT_SEED = 10**9
 """Held-out batches are drawn as steps from here on, the same in every evaluation."""
 
@@ -39,6 +42,43 @@ class Batches(Dataset):
         drawn = [self._stage.draw(self._clips, random) for _ in range(self._options.batch)]
         batch = {k: torch.from_numpy(np.stack([e[k] for e in drawn])) for k in drawn[0]}
         return {**batch, "seed": torch.tensor(int(random.integers(2**31)))}
+
+
+def run_stage(stage: Stage, options: RunOptions) -> None:
+    """Train for a user: progress while it runs, then the held-out losses and their curves.
+
+    Raises:
+        ValueError: as `train`.
+    """
+    if losses := train(stage, options):
+        print({name: round(value, 3) for name, value in losses.items()})
+        draw_curves([options.out / f"{stage.name}.csv"], options.out / f"{stage.name}.png")
+
+
+class Journal:
+    """What the first process of a run does besides training: evaluate, record, save."""
+
+    def __init__(
+        self, stage: Stage, optimizers: Optimizers, options: RunOptions, start: int
+    ) -> None:
+        """Begin at step `start`; what a killed run recorded after it is forgotten."""
+        self._stage, self._optimizers, self._options = stage, optimizers, options
+        self._record = Record(options.out / f"{stage.name}.csv", start)
+        self.held_out = evaluate(stage, options)
+        if start:
+            stage.save(options.out)  # a kill may have come between the state and these files
+        else:
+            self._record.add(0, "held-out", self.held_out)
+
+    def after(self, step: int, losses: dict[str, float]) -> None:
+        """Take note of a step."""
+        done, options = step + 1, self._options
+        self._record.add(step, "train", losses)
+        if done == options.steps or done % options.evaluate_every == 0:
+            self.held_out = evaluate(self._stage, options)
+            self._record.add(done, "held-out", self.held_out)
+        if done == options.steps or done % options.save_every == 0:
+            _save(self._stage, self._optimizers, done, options)
 
 
 def train(stage: Stage, options: RunOptions, show: bool = True) -> dict[str, float]:
@@ -63,37 +103,21 @@ def train(stage: Stage, options: RunOptions, show: bool = True) -> dict[str, flo
             for name, parameters in stage.players().items()
         }
         start = _resume(stage, optimizers, options)
-        clips = find_clips(options.data, held_out=False)
-        batches = Batches(stage, clips, options, rank)
-        loader = DataLoader(
-            batches,
-            batch_size=None,
-            sampler=range(start, options.steps),
-            num_workers=options.workers,
-        )
-        record = Record(options.out / f"{stage.name}.csv", start) if rank == 0 else None
         model = _distributed(stage, device)
-        held_out = evaluate(stage, options, device) if rank == 0 else {}
-        if record is not None and start == 0:
-            record.add(0, "held-out", held_out)
+        loader = _loader(stage, options, rank, start)
+        journal = Journal(stage, optimizers, options, start) if rank == 0 else None
         steps = _bar(loader, start, options.steps, stage.name, show and rank == 0)
         for step, batch in enumerate(steps, start):
             losses = _lower(model, stage, optimizers, _moved(batch, device), step, options)
-            done = step + 1
-            if record is None:
-                continue
-            record.add(step, "train", losses)
-            if done == options.steps or done % options.evaluate_every == 0:
-                held_out = evaluate(stage, options, device)
-                record.add(done, "held-out", held_out)
-            if done == options.steps or done % options.save_every == 0:
-                _save(stage, optimizers, done, options)
-        return held_out
+            if journal is not None:
+                journal.after(step, losses)
+        return journal.held_out if journal is not None else {}
 
 
 @torch.no_grad()
-def evaluate(stage: Stage, options: RunOptions, device: torch.device) -> dict[str, float]:
+def evaluate(stage: Stage, options: RunOptions) -> dict[str, float]:
     """Mean losses on the held-out batches, in eval mode; `total` is their sum."""
+    device = next(stage.parameters()).device
     stage.eval()
     batches = Batches(stage, find_clips(options.data, held_out=True), options, rank=0)
     sums: dict[str, float] = {}
@@ -123,6 +147,12 @@ def processes(options: RunOptions) -> Iterator[tuple[int, torch.device]]:
         torch.distributed.destroy_process_group()
 
 
+def _loader(stage: Stage, options: RunOptions, rank: int, start: int) -> DataLoader:
+    batches = Batches(stage, find_clips(options.data, held_out=False), options, rank)
+    steps = range(start, options.steps)
+    return DataLoader(batches, batch_size=None, sampler=steps, num_workers=options.workers)
+
+
 def _distributed(stage: Stage, device: torch.device) -> nn.Module:
     if not torch.distributed.is_initialized():
         return stage
@@ -133,7 +163,7 @@ def _distributed(stage: Stage, device: torch.device) -> nn.Module:
 def _lower(
     model: nn.Module,
     stage: Stage,
-    optimizers: dict[str, torch.optim.Adam],
+    optimizers: Optimizers,
     batch: dict[str, Tensor],
     step: int,
     options: RunOptions,
@@ -154,7 +184,7 @@ def _lower(
     return {**shown, "total": sum(shown.values())}
 
 
-def _resume(stage: Stage, optimizers: dict[str, torch.optim.Adam], options: RunOptions) -> int:
+def _resume(stage: Stage, optimizers: Optimizers, options: RunOptions) -> int:
     """Load the last save, if there is one; the step to go on with."""
     path = options.out / f"{stage.name}.state.pt"
     if not path.exists():
@@ -170,9 +200,7 @@ def _resume(stage: Stage, optimizers: dict[str, torch.optim.Adam], options: RunO
         raise ValueError(f"cannot go on from {path}: {reason}; use another --out") from None
 
 
-def _save(
-    stage: Stage, optimizers: dict[str, torch.optim.Adam], step: int, options: RunOptions
-) -> None:
+def _save(stage: Stage, optimizers: Optimizers, step: int, options: RunOptions) -> None:
     state: dict[str, Any] = {
         "networks": stage.learning.state_dict(),
         "optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()},

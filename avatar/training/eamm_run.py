@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ BETAS = (0.5, 0.999)
 RECIPES = ("paper", "code")
 PRECISIONS = ("float32", "bfloat16")
 SIZES = ("full", "small")
+COLUMNS = ("step", "kind", "name", "value")
+"""Of the record."""
 
 
 @dataclass(frozen=True)
@@ -101,22 +102,24 @@ class Record:
     """
 
     def __init__(self, path: Path, from_step: int) -> None:
+        from models.checkpoints import replace_file
+
         self._path = path
         rows = read_record(path) if from_step else []
         kept = [row for row in rows if row["step"] + (row["kind"] == "train") <= from_step]
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="") as file:
-            csv.writer(file).writerow(["step", "kind", "name", "value"])
-        for row in kept:
-            self._append([[row["step"], row["kind"], row["name"], repr(row["value"])]])
+        replace_file(path, lambda part: self._begin(part, kept))
 
     def add(self, step: int, kind: str, values: dict[str, float]) -> None:
         """Append the values of a step; `kind` is `train` or `held-out`."""
-        self._append([[step, kind, name, repr(value)] for name, value in values.items()])
-
-    def _append(self, rows: list[list[Any]]) -> None:
         with self._path.open("a", newline="") as file:
-            csv.writer(file).writerows(rows)
+            csv.writer(file).writerows([step, kind, *item] for item in values.items())
+
+    def _begin(self, part: Path, kept: list[dict[str, Any]]) -> None:
+        with part.open("w", newline="") as file:
+            rows = csv.DictWriter(file, COLUMNS)
+            rows.writeheader()
+            rows.writerows(kept)
 
 
 def read_record(path: Path) -> list[dict[str, Any]]:
@@ -127,10 +130,3 @@ def read_record(path: Path) -> list[dict[str, Any]]:
         rows = list(csv.DictReader(file))
     whole = [row for row in rows if row["value"]]  # a kill may have cut the last one
     return [{**row, "step": int(row["step"]), "value": float(row["value"])} for row in whole]
-
-
-def replace_file(path: Path, write: Any) -> None:
-    """Let `write(part)` make a file and give it its name only when it is complete."""
-    part = path.with_suffix(path.suffix + ".part")
-    write(part)
-    os.replace(part, path)

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from avatar.training.eamm_base import FommStage
-    from avatar.training.eamm_loop import train
+    from avatar.training.eamm_loop import run_stage
     from avatar.training.eamm_networks import settings_for
     from avatar.training.eamm_perceptual import PerceptualLoss, open_trunk
     from models.checkpoints import load_tensors
@@ -37,4 +37,4 @@ def run(args: argparse.Namespace) -> None:
     stage = FommStage(sizes, settings, perceptual, args.adversarial)
     if args.weights:
         fill(stage.networks, load_tensors("fomm", args.weights)[0])
-    print({name: round(value, 3) for name, value in train(stage, options).items()})
+    run_stage(stage, options)

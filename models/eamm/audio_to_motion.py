@@ -20,7 +20,7 @@ from models.eamm.sizes import EammSizes
 
 
 class MotionState(NamedTuple):
-    """Memory of the LSTM: h and c, each [n_layers, B, hidden_dims] float32."""
+    """Memory of the LSTM: h and c, each [B, n_layers, hidden_dims] float32."""
 
     h: Tensor
     c: Tensor
@@ -48,7 +48,7 @@ class AudioToMotion(nn.Module):
     def init_state(self, batch: int = 1) -> MotionState:
         """The memory of `batch` callers that have said nothing yet."""
         like = next(self.lstm.parameters())
-        zeros = like.new_zeros(self.sizes.n_layers, batch, self.sizes.hidden_dims)
+        zeros = like.new_zeros(batch, self.sizes.n_layers, self.sizes.hidden_dims)
         return MotionState(zeros, zeros.clone())
 
     def encode_identity(self, image: Tensor) -> Tensor:
@@ -70,8 +70,9 @@ class AudioToMotion(nn.Module):
             The map [B, C, h, w] for the key-point heads, and the next state.
         """
         inputs = self._inputs(windows, pose, identity)
-        hidden, (h, c) = self.lstm(inputs[:, None], tuple(state))
-        return self.decon(hidden[:, 0]), MotionState(h, c)
+        memory = tuple(part.transpose(0, 1).contiguous() for part in state)
+        hidden, (h, c) = self.lstm(inputs[:, None], memory)
+        return self.decon(hidden[:, 0]), MotionState(h.transpose(0, 1), c.transpose(0, 1))
 
     def forward(self, windows: Tensor, pose: Tensor, identity: Tensor) -> Tensor:
         """Whole clips: [B, T, 28, 12], [B, T, 6] and [B, identity_dims] -> [B, T, C, h, w]."""

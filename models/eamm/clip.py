@@ -18,11 +18,17 @@ from models.eamm.alignment import (
 
 MOUTH_X, MOUTH_Y = (85, 185), (160, 220)
 """The covered rectangle in a picture of 256 px."""
+RAISED_PX = 10.0
+"""How much higher the clips of some emotions lie, in a picture of 256 px."""
 NOISE_SEED = 0
 
 
 def hold_still(
-    pictures: np.ndarray, landmarks: np.ndarray, size: int, template: np.ndarray | None = None
+    pictures: np.ndarray,
+    landmarks: np.ndarray,
+    size: int,
+    template: np.ndarray | None = None,
+    up: float = 0.0,
 ) -> Tensor:
     """Lay the first picture on the template and every other one on the first.
 
@@ -31,12 +37,14 @@ def hold_still(
         landmarks: [T, 478, 3] float32, face mesh in px of the pictures.
         size: side of the result, px.
         template: as in `models.eamm.alignment.to_template`.
+        up: how far above the template, px in a picture of 256 px.
 
     Returns:
         [T, 3, size, size] float32 0..1 RGB.
     """
     points = to_68(landmarks)
     reference = transform(to_template(points[0], size, template), points[0])[STEADY]
+    reference = reference - [0, up * size / TEMPLATE_SIZE]
     return torch.cat(
         [
             warp_image(picture, similarity(own[STEADY], reference), size)

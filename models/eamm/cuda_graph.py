@@ -1,77 +1,61 @@
-"""The generator's per-picture work as one CUDA graph: one launch instead of a few hundred."""
+"""A function on a GPU as one CUDA graph: one launch instead of a few hundred."""
 
 from __future__ import annotations
 
-import threading
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from models.fomm.dense_motion import MotionSource
-from models.fomm.generator import Generator, Source
-from models.fomm.key_points import KeyPoints
+from models.eamm.batching import batch_of, join, over_tensors
 
 WARM_UP = 3
 """Runs before a capture, in which libraries choose their algorithms."""
 
 
 class Capture(NamedTuple):
-    """A captured graph with the tensors that it reads and writes."""
+    """A captured graph with the bundles that it reads and writes."""
 
     graph: torch.cuda.CUDAGraph
-    source: Source
-    driving: KeyPoints
-    output: Tensor
+    inputs: tuple[Any, ...]
+    output: Any
 
 
-class GraphedDrive:
-    """`Generator.drive` on a GPU, captured once for every batch size.
+class Graphed:
+    """A function of bundles, captured for every batch size when it is made.
 
-    Callers' threads take turns: a graph has one set of input tensors.
+    Captures made later would be spoilt by what other threads do on the GPU meanwhile. A graph has
+    one set of input tensors, so callers take turns: `Combined` sees to that.
+
+    Args:
+        function: reads and writes tensors on the GPU only.
+        example: inputs of batch 1, in the shapes, types and layouts to come.
+        most: the largest batch.
     """
 
-    def __init__(self, generator: Generator) -> None:
-        self._generator = generator
-        self._captures: dict[int, Capture] = {}
-        self._turn = threading.Lock()
+    def __init__(self, function: Callable[..., Any], example: tuple[Any, ...], most: int) -> None:
+        sizes = range(1, most + 1)
+        self._captures = {n: _capture(function, join([example] * n)) for n in sizes}
 
     @torch.inference_mode()
-    def __call__(self, source: Source, driving: KeyPoints) -> Tensor:
-        """As `Generator.drive`."""
-        batch = len(driving.value)
-        with self._turn:
-            if batch not in self._captures:
-                self._captures[batch] = self._capture(source, driving)
-            capture = self._captures[batch]
-            own = leaves(capture.source, capture.driving)
-            for static, now in zip(own, leaves(source, driving), strict=True):
-                static.copy_(now)
-            capture.graph.replay()
-            return capture.output.clone()
-
-    def _capture(self, source: Source, driving: KeyPoints) -> Capture:
-        source, driving = unflatten([leaf.clone() for leaf in leaves(source, driving)])
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(WARM_UP):
-                self._generator.drive(source, driving)
-        torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            output = self._generator.drive(source, driving)
-        return Capture(graph, source, driving, output)
+    def __call__(self, *inputs: Any) -> Any:
+        """As the function."""
+        capture = self._captures[batch_of(inputs)]
+        over_tensors(Tensor.copy_, capture.inputs, inputs)
+        capture.graph.replay()
+        return over_tensors(Tensor.clone, capture.output)
 
 
-def leaves(source: Source, driving: KeyPoints) -> list[Tensor]:
-    """The tensors of a source and of key points, in the order that `unflatten` takes."""
-    motion = source.motion
-    return [source.features, motion.small, motion.heat, *motion.points, *driving]
-
-
-def unflatten(tensors: list[Tensor]) -> tuple[Source, KeyPoints]:
-    """What `leaves` took apart."""
-    features, small, heat, value, jacobian, *driving = tensors
-    points = KeyPoints(value, jacobian)
-    return Source(features, MotionSource(small, heat, points)), KeyPoints(*driving)
+@torch.inference_mode()
+def _capture(function: Callable[..., Any], inputs: tuple[Any, ...]) -> Capture:
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(WARM_UP):
+            function(*inputs)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        output = function(*inputs)
+    return Capture(graph, inputs, output)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from models.eamm.weights import A2fd, Emotion, Fomm
 from models.fomm.folding import fold
-from models.fomm.generator import Generator
+from models.fomm.generator import Generator, Source
 from models.fomm.key_points import KeyPoints
 from models.fomm.sizes import FommSizes
 
@@ -41,34 +42,37 @@ def halve(generator: Generator) -> None:
     convert_conv2d_weight_memory_format(generator.half(), torch.channels_last)
 
 
-def resting_points(n_points: int, device: torch.device) -> KeyPoints:
-    """Key points in the middle of the picture that turn nothing, for timing and warm-up."""
-    eye = torch.eye(2, device=device).expand(1, n_points, 2, 2)
-    return KeyPoints(torch.zeros(1, n_points, 2, device=device), eye.contiguous())
+def prepared(image: Tensor, generator: Generator) -> Tensor:
+    """A picture [B, 3, S, S] on the generator's device, in its precision and layout."""
+    weight = generator.final.weight
+    layout = torch.channels_last if weight.is_cuda else torch.contiguous_format
+    return image.to(weight, memory_format=layout)
 
 
 @torch.inference_mode()
-def frame_rate(generator: Generator, sizes: FommSizes) -> float:
-    """Pictures a second that the generator manages here, from three of them."""
-    weight = generator.final.weight
-    points = resting_points(sizes.n_points, weight.device)
-    image = torch.rand(1, 3, sizes.image_size, sizes.image_size).to(weight)
-    source = generator.encode(image, points)
-    generator.drive(source, points)
+def resting_inputs(generator: Generator, sizes: FommSizes) -> tuple[Source, KeyPoints]:
+    """A grey source and key points that leave it as it is, for timing and for CUDA graphs."""
+    image = torch.full((1, 3, sizes.image_size, sizes.image_size), 0.5)
+    device = generator.final.weight.device
+    value = torch.zeros(1, sizes.n_points, 2, device=device)
+    jacobian = torch.eye(2, device=device).expand(1, sizes.n_points, 2, 2).contiguous()
+    points = KeyPoints(value, jacobian)
+    return generator.encode(prepared(image, generator), points), points
+
+
+@torch.inference_mode()
+def frame_rate(drive: Callable[..., Tensor], source: Source, points: KeyPoints) -> float:
+    """Pictures a second that `drive` manages here, from three of them."""
+    drive(source, points)
     start = time.perf_counter()
     for _ in range(3):
-        generator.drive(source, points)[0, 0, 0, 0].item()
+        drive(source, points)[0, 0, 0, 0].item()
     return 3 / (time.perf_counter() - start)
 
 
-def speed_notice(generator: Generator, sizes: FommSizes) -> str | None:
-    """A line for the user when the generator is slower than 25 pictures a second here."""
-    rate = frame_rate(generator, sizes)
+def speed_notice(rate: float, device: torch.device) -> str | None:
+    """A line for the user when fewer than 25 pictures a second are drawn."""
     if rate >= 25:
         return None
-    kind = _device_words(generator)
+    kind = "CPU" if device.type == "cpu" else "GPU"
     return f"model eamm draws about {rate:.1f} pictures a second on this {kind}; 25 need a GPU"
-
-
-def _device_words(network: nn.Module) -> str:
-    return "CPU" if next(network.parameters()).device.type == "cpu" else "GPU"

@@ -6,6 +6,7 @@ Sound, pose and identity -> `audio_to_motion.py` -> neutral key points; emotion 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,13 +15,13 @@ import torch
 from torch import Tensor
 
 from models.eamm.audio_to_motion import MotionState
-from models.eamm.clip import cover_mouth, hold_still, mouth_noise
-from models.eamm.combining import CombinedDrive, Drive
-from models.eamm.cuda_graph import GraphedDrive
-from models.eamm.device import place, speed_notice
+from models.eamm.clip import RAISED_PX, cover_mouth, hold_still, mouth_noise
+from models.eamm.combining import MAX_BATCH, Combined
+from models.eamm.cuda_graph import Graphed
+from models.eamm.device import frame_rate, place, resting_inputs, speed_notice
 from models.eamm.one_euro import DISPLACEMENT_FILTER, POINT_FILTER, POSE_FILTER, FilterState
 from models.eamm.options import EammOptions
-from models.eamm.portrait import EammPortrait, align, encode_image
+from models.eamm.portrait import EammPortrait, Person, align, encode_image
 from models.eamm.pose import EAMM_POSE_DIMS, add_pose
 from models.eamm.weights import load_a2fd, load_emotion, load_fomm, read_settings
 from models.fomm.generator import to_picture
@@ -76,11 +77,13 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
             fomm, a2fd, load_emotion(folder, self.sizes), device
         )
         self.device = torch.device(device)
-        self._drive: Drive = self.fomm.generator.drive
-        if self.device.type == "cuda":
-            self._drive = CombinedDrive(GraphedDrive(self.fomm.generator))
         self._template = None if template is None else template.double().numpy()
         self._spread = self._spread_displacements()
+        self._resting = resting_inputs(self.fomm.generator, self.sizes.fomm)
+        self._drive: Callable[..., Tensor] = self.fomm.generator.drive
+        self._move: Callable[..., tuple[KeyPoints, EammState]] = self.move
+        if self.device.type == "cuda":
+            self.combine(Graphed(self.fomm.generator.drive, self._resting, MAX_BATCH))
 
     @torch.inference_mode()
     def encode_portrait(self, face: FaceImage) -> EammPortrait:
@@ -98,7 +101,8 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
         if track.pictures is None or track.landmarks is None:
             raise ValueError("model eamm takes an emotion from pictures: give a video or an image")
         size = self.sizes.fomm.image_size
-        images = hold_still(track.pictures, track.landmarks, size, self._template)
+        up = RAISED_PX if track.name in self.options.raised else 0.0
+        images = hold_still(track.pictures, track.landmarks, size, self._template, up)
         if self.options.mouth != "open":
             n = len(images) if self.options.mouth == "fresh noise" else 1
             images = cover_mouth(images, mouth_noise(n, size))
@@ -122,6 +126,15 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
             first=points,
         )
 
+    def combine(self, drive: Callable[..., Tensor]) -> None:
+        """From now on callers that ask at the same time from their threads share a batch.
+
+        Args:
+            drive: as `Generator.drive`, for batches of up to MAX_BATCH.
+        """
+        self._move = Combined(self.move, self._finish)
+        self._drive = Combined(drive, self._finish)
+
     @torch.inference_mode()
     def step(
         self,
@@ -131,11 +144,22 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
         portrait: EammPortrait,
         state: EammState,
     ) -> tuple[Motion, EammState]:
-        """One step of motion; shapes as in the contract, but [B, emotion_dims] of emotion."""
-        audio, turn, feeling = (x.to(self.device) for x in (audio_features, pose, emotion))
-        own, pose_state = self._pose(portrait, turn, state.pose)
-        identity = portrait.identity.expand(len(audio), -1)
-        features, memory = self.a2fd.audio_feature.step(audio, own, identity, state.motion)
+        """One step of motion; shapes as in the contract, but [B, emotion_dims] of emotion.
+
+        On a GPU, single callers that ask at the same time from their threads share a batch.
+        """
+        sound, turn, feeling = (x.to(self.device) for x in (audio_features, pose, emotion))
+        move = self._move if len(sound) == 1 else self.move
+        driving, state = move(sound, turn, feeling, portrait.person, state)
+        return Motion(driving.value, driving.jacobian, pose), state
+
+    def move(
+        self, sound: Tensor, turn: Tensor, feeling: Tensor, person: Person, state: EammState
+    ) -> tuple[KeyPoints, EammState]:
+        """The key points of one step of B callers; inputs as those of `step`, on the device."""
+        own, pose_state = self._pose(person, turn, state.pose)
+        identity = person.identity.expand(len(sound), -1)
+        features, memory = self.a2fd.audio_feature.step(sound, own, identity, state.motion)
         neutral = self.a2fd.kp_detector_a(features)
         flat = neutral.flat()
         smooth, point_state = POINT_FILTER.step(flat, state.points)
@@ -145,36 +169,27 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
             smooth, added = flat, displaced
         moved = smooth + torch.einsum("bnd,nk->bkd", added, self._spread)
         first = torch.where(state.points.started[:, None, None], state.first, flat)
-        driving = self._place(KeyPoints.from_flat(moved), KeyPoints.from_flat(first), portrait)
-        memories = EammState(memory, pose_state, point_state, added_state, first)
-        return Motion(driving.value, driving.jacobian, pose), memories
-
-    def render(self, portrait: EammPortrait, motion: Motion) -> np.ndarray:
-        """The picture of a motion of batch 1, [S, S, 3] uint8 RGB.
-
-        On a GPU, callers that ask at the same time from their threads are drawn as one batch.
-        """
-        driving = KeyPoints(motion.x, motion.jacobian)
-        with torch.inference_mode():
-            images = self._drive(portrait.source, driving)
-            return to_picture(images, portrait.size)[0].cpu().numpy()
+        driving = self._place(KeyPoints.from_flat(moved), KeyPoints.from_flat(first), person)
+        return driving, EammState(memory, pose_state, point_state, added_state, first)
 
     @torch.inference_mode()
-    def draw(self, portrait: EammPortrait, motion: Motion) -> Tensor:
-        """The pictures of B motions of B portraits, [B, S, S, 3] uint8 RGB on the device."""
-        driving = KeyPoints(motion.x, motion.jacobian)
-        images = self.fomm.generator.drive(portrait.source, driving)
-        return to_picture(images, portrait.size)
+    def render(self, portrait: EammPortrait, motion: Motion) -> np.ndarray:
+        """The picture of a motion of batch 1, [S, S, 3] uint8 RGB; callers share as in `step`."""
+        images = self._drive(portrait.source, KeyPoints(motion.x, motion.jacobian))
+        return to_picture(images, portrait.size)[0].cpu().numpy()
 
     def notices(self) -> list[str]:
         """What the user should know of this machine: the frame rate where it is below 25."""
-        notice = speed_notice(self.fomm.generator, self.sizes.fomm)
+        notice = speed_notice(frame_rate(self._drive, *self._resting), self.device)
         return [notice] if notice else []
 
-    def _pose(
-        self, portrait: EammPortrait, turn: Tensor, state: FilterState
-    ) -> tuple[Tensor, FilterState]:
-        pose = add_pose(portrait.pose, turn)
+    def _finish(self) -> None:
+        """Wait for the GPU."""
+        if self.device.type == "cuda":
+            torch.cuda.current_stream(self.device).synchronize()
+
+    def _pose(self, person: Person, turn: Tensor, state: FilterState) -> tuple[Tensor, FilterState]:
+        pose = add_pose(person.pose, turn)
         smooth, state = POSE_FILTER.step(pose, state)
         return (smooth if self.options.smooth_pose else pose), state
 
@@ -184,13 +199,13 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
         feature = emotion[:, : self.sizes.emotion_dims] / amount.clamp(min=1e-6)
         return self.emotion.predictor(feature, neutral).flat() * amount[..., None]
 
-    def _place(self, driving: KeyPoints, first: KeyPoints, portrait: EammPortrait) -> KeyPoints:
+    def _place(self, driving: KeyPoints, first: KeyPoints, person: Person) -> KeyPoints:
         if not self.options.relative:
             return driving
         scale: Tensor | float = 1.0
         if self.options.adapt_scale:
-            scale = movement_scale(portrait.points.value, first.value)
-        return relative_motion(portrait.points, driving, first, scale)
+            scale = movement_scale(person.points.value, first.value)
+        return relative_motion(person.points, driving, first, scale)
 
     def _spread_displacements(self) -> Tensor:
         """Which key point each displacement goes to and how much of it, [4, K] float32."""

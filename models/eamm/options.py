@@ -31,6 +31,8 @@ class EammOptions:
     mouth: str = "fixed noise"
     """What covers the mouth in an emotion clip: the training's noise, the same in every picture
     (`fixed noise`), drawn anew as the published demo does (`fresh noise`), or nothing (`open`)."""
+    raised: tuple[str, ...] = ("surprised", "fear")
+    """Names of the emotions whose clips lie 10 px higher, as in the published demo; () for none."""
     # motion
     relative: bool = False
     """Move the portrait by the change since the first step instead of to absolute key points."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from models.eamm.alignment import to_68, to_template, transform, warp_image
 from models.eamm.audio_to_motion import AudioToMotion
+from models.eamm.device import prepared
 from models.eamm.pose import own_pose
 from models.eamm.weights import Fomm
 from models.fomm.generator import Source
@@ -18,20 +18,29 @@ from models.lite.pose import fit_pose
 from models.talking_head import FaceImage
 
 
-class EammPortrait(NamedTuple):
-    """One encoded portrait, or several as a batch.
+class Person(NamedTuple):
+    """What the motion depends on.
 
-    source: features and motion source of the generator, in its precision.
-    points: its key points.
+    points: key points of the portrait.
     identity: [B, identity_dims] float32.
     pose: [B, 6] float32, its own pose as `models.eamm.pose` describes.
+    """
+
+    points: KeyPoints
+    identity: Tensor
+    pose: Tensor
+
+
+class EammPortrait(NamedTuple):
+    """One encoded portrait.
+
+    source: features and motion source of the generator, in its precision.
+    person: for the motion.
     size: side of the pictures to be, px.
     """
 
     source: Source
-    points: KeyPoints
-    identity: Tensor
-    pose: Tensor
+    person: Person
     size: int
 
 
@@ -65,16 +74,12 @@ def encode_image(
         fomm: E_k and G.
         audio_to_motion: whose identity encoder looks at the portrait.
     """
-    weight = fomm.generator.final.weight
-    image = image.to(weight.device)
-    points = fomm.kp_detector(image)
-    layout = torch.channels_last if image.is_cuda else torch.contiguous_format
-    prepared = image.to(weight.dtype, memory_format=layout)
+    there = image.to(fomm.generator.final.weight.device)
+    points = fomm.kp_detector(there)
+    turned = own_pose(fit_pose(mesh, _generic_mesh()).rotation).to(there)
     return EammPortrait(
-        source=fomm.generator.encode(prepared, points),
-        points=points,
-        identity=audio_to_motion.encode_identity(image),
-        pose=own_pose(fit_pose(mesh, _generic_mesh()).rotation).to(weight.device),
+        source=fomm.generator.encode(prepared(image, fomm.generator), points),
+        person=Person(points, audio_to_motion.encode_identity(there), turned),
         size=size,
     )
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import load_tensors, save_tensors
+from models.checkpoints import load_tensors, save_tensors, write_json
 from models.eamm.audio_to_motion import AudioToMotion
 from models.eamm.displacement import DisplacementPredictor
 from models.eamm.emotion import EmotionExtractor
@@ -150,4 +150,4 @@ def write_settings(folder: Path, sizes: EammSizes, options: EammOptions) -> None
     """Write `eamm.json`, which users may edit."""
     folder.mkdir(parents=True, exist_ok=True)
     values = {"sizes": sizes.to_json(), "options": asdict(options)}
-    (folder / SETTINGS_FILE).write_text(json.dumps(values, indent=1) + "\n")
+    write_json(folder / SETTINGS_FILE, values)

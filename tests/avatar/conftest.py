@@ -64,3 +64,10 @@ def grey_picture(tmp_path_factory):
     path = tmp_path_factory.mktemp("face") / "grey.png"
     Image.new("RGB", (640, 480), (128, 128, 128)).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def random_eamm_clips(tmp_path_factory):
+    from tests.avatar.eamm_runs import random_clips
+
+    return random_clips(tmp_path_factory.mktemp("random_clips"))

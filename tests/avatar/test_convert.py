@@ -21,6 +21,7 @@ from models.eamm.weights import (
     read_settings,
     tensors_of,
 )
+from models.fomm.discriminator import Discriminator
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "reference" / "eamm_state_dicts.json"
 
@@ -75,6 +76,30 @@ def test_files_of_the_published_names_and_shapes_convert_and_load(tmp_path):
         for key, value in tensors_of(networks).items():
             network, _, rest = key.partition(".")
             assert torch.equal(value, kept[name][network][rest]), key
+
+
+@pytest.mark.parametrize(
+    "critic, n_unused, legacy",
+    [
+        (None, 0, False),
+        (Discriminator(), 26, True),
+        (Discriminator(spectral=False, n_points=10), 16, False),
+    ],
+    ids=["without discriminator", "vox, as torch 1.0 wrote", "vox-adv"],
+)
+def test_base_models_load_with_and_without_a_discriminator(tmp_path, critic, n_unused, legacy):
+    networks = build_fomm(EammSizes(), EammOptions())
+    more = {} if critic is None else {"discriminator": critic.state_dict()}
+    optimizers = {"optimizer_kp_detector": {"state": {0: {"step": 3}}, "param_groups": []}}
+    checkpoint = checkpoint_of(networks, **more, **optimizers)
+    assert len(more.get("discriminator", {})) == n_unused
+    path = tmp_path / "vox-cpk.pth.tar"
+    torch.save(checkpoint, path, _use_new_zipfile_serialization=not legacy)
+    assert main(["--generator", str(path), "--out", str(tmp_path / "out")]) == 0
+    loaded, template = load_fomm(tmp_path / "out", EammSizes(), EammOptions())
+    assert template is None
+    wanted = tensors_of(networks)
+    assert all(torch.equal(value, wanted[key]) for key, value in tensors_of(loaded).items())
 
 
 def test_a_file_of_data_parallel_training_loads(tmp_path):

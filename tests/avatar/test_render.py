@@ -119,3 +119,22 @@ def test_ctrl_c_leaves_nothing(speech, tmp_path, monkeypatch, capsys):
     out = tmp_path / "out.mp4"
     assert render.main(["--audio", str(speech), "--out", str(out), "--size", "256"]) == 130
     assert len(steps) == 3 and list(tmp_path.glob("*.mp4")) + list(tmp_path.glob(".*")) == []
+
+
+def test_model_eamm_renders_with_an_emotion_from_a_picture(speech, face_file, tracker, tmp_path):
+    from tests.models.tiny_eamm import write_tiny
+
+    out, weights = tmp_path / "out.mp4", write_tiny(tmp_path / "eamm")
+    arguments = ["--model", "eamm", "--weights", str(weights), "--device", "cpu", "--size", "256"]
+    arguments += ["--portrait", str(face_file), "--emotion", f"fear={face_file}"]
+    assert render.main([*arguments, "--audio", str(speech), "--out", str(out)]) == 0
+    pictures = pictures_of(out).astype(int)
+    assert pictures.shape == (25, 256, 256, 3)
+    assert np.abs(np.diff(pictures, axis=0)).max() > 5
+
+
+def test_model_eamm_without_weights_is_one_line(speech, tmp_path, capsys):
+    arguments = ["--model", "eamm", "--audio", str(speech), "--out", str(tmp_path / "out.mp4")]
+    assert render.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "ships no weights" in error

@@ -1,7 +1,5 @@
 """Model `eamm` behind the contract: live equals offline, nothing leaks, emotions blend, 175 ms."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,7 @@ from models.eamm.options import EammOptions
 from models.eamm.weights import build_a2fd
 from models.talking_head import POSE_DIMS, FaceTrack
 from streaming.features import windows_of
-from tests.models.tiny_eamm import TINY, paint_clip, paint_face, write_tiny
+from tests.models.tiny_eamm import TINY, paint_clip, paint_face, textbook, write_tiny
 
 T = 6
 
@@ -99,6 +97,7 @@ def test_callers_in_one_batch_do_not_hear_each_other(head, inputs, portrait):
 
 def test_a_motion_hears_175_ms_ahead_and_no_further(head, portrait):
     assert head.lookahead_ms == 175
+    assert head.frame_rate == 25
     lookahead = head.lookahead_ms * head.sample_rate // 1000
     sound = np.random.default_rng(0).normal(size=640 * 8).astype(np.float32) * 0.1
     k = 3
@@ -117,10 +116,9 @@ def test_a_motion_hears_175_ms_ahead_and_no_further(head, portrait):
         assert torch.equal(motion_of(other), before) is not hears
 
 
-def test_no_emotion_adds_nothing_and_half_adds_half(head, inputs, portrait):
+def test_no_emotion_adds_nothing_and_half_adds_half(folder, inputs, portrait):
     sound, pose, emotion = inputs
-    rough = EammTalkingHead.__new__(EammTalkingHead)
-    rough.__dict__ = {**head.__dict__, "options": replace(head.options, smooth_points=False)}
+    rough = EammTalkingHead(folder, options=EammOptions(smooth_points=False))
     none, half, full = (play(rough, (sound, pose, w * emotion), portrait) for w in (0.0, 0.5, 1.0))
     assert (full - none).abs().max() > 1e-3
     torch.testing.assert_close(half - none, (full - none) / 2, atol=1e-5, rtol=1e-4)
@@ -132,6 +130,44 @@ def test_emotion_moves_the_published_points_only(head, inputs, portrait):
     without = head.forward(sound, pose, 0 * emotion, portrait)[2].x
     moved = (with_it - without)[0].abs().amax(1).nonzero()[:, 0].tolist()
     assert moved == [1, 4, 6]
+
+
+def test_the_key_points_are_composed_as_published(head, inputs, portrait):
+    """P_d sees unsmoothed points; smoothed displacements 0, 1, 2 join smoothed points 1, 4, 6."""
+    sound, pose, emotion = inputs
+    motion = flat(head.forward(sound, pose, emotion, portrait))[:, 0]
+    network, state = head.a2fd.audio_feature, head.a2fd.audio_feature.init_state()
+    neutral, added = [], []
+    turns = textbook((portrait.person.pose + head_turn(pose[0])).numpy(), 0.004, 0.7, 1, True)
+    with torch.inference_mode():
+        for t in range(T):
+            turn = torch.from_numpy(turns[t : t + 1]).float()
+            identity = portrait.person.identity
+            face_map, state = network.step(sound[:, t], turn, identity, state)
+            points = head.a2fd.kp_detector_a(face_map)
+            feature = emotion[:, t, : TINY.emotion_dims]
+            neutral.append(points.flat().numpy()[0])
+            added.append(head.emotion.predictor(feature, points).flat().numpy()[0])
+    expected = textbook(np.stack(neutral), 0.05, 8.0, 10, False)
+    added = textbook(np.stack(added), 1.0, 0.2, 100, False)
+    for point, row, gain in ((1, 0, 0.2), (4, 1, 1.0), (6, 2, 1.0)):
+        expected[:, point] += gain * added[:, row]
+    np.testing.assert_allclose(motion[:, :20], expected[..., :2].reshape(T, 20), atol=1e-4)
+    np.testing.assert_allclose(motion[:, 20:], expected[..., 2:].reshape(T, 40), atol=1e-4)
+
+
+def head_turn(pose: torch.Tensor) -> torch.Tensor:
+    return torch.cat([pose[:, :3] * torch.tensor([-1.0, 1, 1]), torch.zeros(len(pose), 3)], 1)
+
+
+def test_clips_of_surprise_and_fear_lie_higher(head, folder):
+    track = paint_clip(1)
+    level = head.encode_emotion(track)
+    for name in ("surprised", "fear"):
+        assert not torch.equal(head.encode_emotion(track._replace(name=name)), level)
+    assert torch.equal(head.encode_emotion(track._replace(name="happy")), level)
+    never = EammTalkingHead(folder, options=EammOptions(raised=()))
+    assert torch.equal(never.encode_emotion(track._replace(name="fear")), level)
 
 
 def test_the_mouth_of_an_emotion_clip_is_not_looked_at(head, folder):
@@ -160,8 +196,10 @@ def test_relative_motion_starts_at_the_portraits_own_key_points(folder, inputs):
     portrait = head.encode_portrait(paint_face())
     sound, pose, emotion = inputs
     first = head.forward(sound, pose, 0 * emotion, portrait)[0]
-    torch.testing.assert_close(first.x, portrait.points.value, atol=1e-5, rtol=0)
-    torch.testing.assert_close(first.jacobian, portrait.points.jacobian, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(first.x, portrait.person.points.value, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        first.jacobian, portrait.person.points.jacobian, atol=1e-4, rtol=1e-4
+    )
 
 
 def test_the_audio_gain_is_that_of_the_options(head, folder, inputs, portrait):

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from math import prod
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,26 @@ def test_parameter_counts_are_the_published_ones(networks):
     assert parameters(emotion.extractor) == 25_316_832
     assert parameters(emotion.predictor) == 2_488_738
     assert parameters(*emotion) + UNUSED["emo_detector"] == 27_888_092
+
+
+@pytest.mark.skipif(not SHARED.is_file(), reason="needs the published names and shapes")
+@pytest.mark.parametrize(
+    "name, count",
+    [
+        ("kp_detector", 14_215_368),
+        ("generator", 45_575_391),
+        ("audio_feature", 38_757_243),
+        ("emo_detector", 27_888_092),
+    ],
+)
+def test_what_is_read_and_what_is_left_out_make_up_the_published_files(networks, name, count):
+    buffers = r"running_mean|running_var|num_batches_tracked|\bdown\.weight|noises\.|\.kernel$"
+    published = json.loads(SHARED.read_text())[name]
+    sizes = {k: prod(v) for k, v in published.items() if not re.search(buffers, k)}
+    assert sum(sizes.values()) == count
+    read = {key for own in map(shapes_of, networks) for key in own}
+    left_out = sum(n for key, n in sizes.items() if f"{name}.{key}" not in read)
+    assert left_out == UNUSED.get(name, 0)
 
 
 def test_the_discriminators_are_the_published_ones():

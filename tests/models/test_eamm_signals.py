@@ -15,13 +15,19 @@ from models.eamm.alignment import (
     transform,
     warp_image,
 )
-from models.eamm.clip import cover_mouth, hold_still, mouth_noise
+from models.eamm.clip import RAISED_PX, cover_mouth, hold_still, mouth_noise
 from models.eamm.displacement import positional_encoding
-from models.eamm.one_euro import DISPLACEMENT_FILTER, POINT_FILTER, POSE_FILTER, OneEuro
+from models.eamm.one_euro import (
+    DISPLACEMENT_FILTER,
+    POINT_FILTER,
+    POSE_FILTER,
+    TRAINING_POSE_FILTER,
+    OneEuro,
+)
 from models.eamm.options import EammOptions
 from models.eamm.pose import add_pose, head_angles, own_pose
 from models.lite.pose import rotation_matrix
-from tests.models.tiny_eamm import paint_clip, paint_face
+from tests.models.tiny_eamm import paint_clip, paint_face, textbook
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 TRACKS = sorted((SHARED / "data" / "tracks").glob("eamm_*.npz"))
@@ -35,35 +41,20 @@ def run(one_euro: OneEuro, signal: torch.Tensor) -> torch.Tensor:
     return torch.stack(out)
 
 
-def textbook(x, min_cutoff, beta, gain, against_smooth):
-    """The filter of the paper for one number at a time, written out."""
-
-    def alpha(cutoff):
-        return 1 / (1 + 100 / (2 * np.pi * cutoff))
-
-    x = np.asarray(x, np.float64) * gain
-    out, reference, slope = [x[0]], x[0], 0.0
-    for value in x[1:]:
-        slope = alpha(1.0) * (value - reference) * 100 + (1 - alpha(1.0)) * slope
-        share = alpha(min_cutoff + beta * abs(slope))
-        out.append(share * value + (1 - share) * out[-1])
-        reference = out[-1] if against_smooth else value
-    return np.array(out) / gain
-
-
 @pytest.mark.parametrize(
     "one_euro, constants",
     [
         (POSE_FILTER, (0.004, 0.7, 1.0, True)),
         (POINT_FILTER, (0.05, 8.0, 10.0, False)),
         (DISPLACEMENT_FILTER, (1.0, 0.2, 100.0, False)),
+        (TRAINING_POSE_FILTER, (0.01, 0.7, 1.0, False)),
     ],
-    ids=["pose", "points", "displacement"],
+    ids=["pose", "points", "displacement", "pose in training"],
 )
 def test_filters_are_the_textbook_filter_with_the_published_constants(one_euro, constants):
     signal = torch.from_numpy(np.random.default_rng(0).normal(size=(40, 1, 3))).float()
-    expected = [textbook(signal[:, 0, i], *constants) for i in range(3)]
-    np.testing.assert_allclose(run(one_euro, signal)[:, 0].T, expected, atol=1e-4)
+    expected = textbook(signal[:, 0], *constants)
+    np.testing.assert_allclose(run(one_euro, signal)[:, 0], expected, atol=1e-4)
 
 
 def test_a_constant_passes_a_filter_unchanged():
@@ -92,20 +83,23 @@ def test_a_similarity_is_found_again():
     np.testing.assert_allclose(matrix, np.column_stack([turn, [5, -7]]), atol=1e-9)
 
 
-@pytest.mark.parametrize("size", [64, 256])
-def test_a_face_on_the_anchors_is_not_moved(size):
+def published_face() -> np.ndarray:
+    """Landmarks of a face whose eyes, nose and chin are where the authors' template has them."""
     points = np.zeros((68, 2))
-    for group, place in ANCHORS:
-        points[list(group)] = np.array(place) * size / 256
+    points[36:42], points[42:48] = (106, 113), (166, 114)
+    points[33], points[8] = (141, 157), (135, 224)
+    return points
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_a_face_on_the_published_places_is_not_moved(size):
+    points = published_face() * size / 256
     matrix = to_template(points, size)
     np.testing.assert_allclose(matrix, [[1, 0, 0], [0, 1, 0]], atol=1e-9)
 
 
 def test_a_turned_and_shrunk_face_lands_on_the_anchors():
-    points = np.zeros((68, 2))
-    for group, place in ANCHORS:
-        points[list(group)] = place
-    turned = points @ np.array([[0.4, -0.3], [0.3, 0.4]]) + [300, 20]
+    turned = published_face() @ np.array([[0.4, -0.3], [0.3, 0.4]]) + [300, 20]
     matrix = to_template(turned, 256)
     for group, place in ANCHORS:
         np.testing.assert_allclose(transform(matrix, turned[list(group)]).mean(0), place, atol=1e-6)
@@ -114,8 +108,10 @@ def test_a_turned_and_shrunk_face_lands_on_the_anchors():
 def test_the_authors_template_is_followed_from_jaw_to_eyes():
     template = np.random.default_rng(0).random((68, 2)) * 256
     moved = template.copy()
-    moved[48:] += 40  # the mouth does not count
+    moved[47:] += 40  # the last of the eyes and the mouth do not count
     np.testing.assert_allclose(to_template(moved, 256, template), [[1, 0, 0], [0, 1, 0]], atol=1e-9)
+    moved[46] += 40
+    assert np.abs(to_template(moved, 256, template) - [[1, 0, 0], [0, 1, 0]]).max() > 0.1
 
 
 def test_a_tracked_face_has_its_eyes_at_the_anchors():
@@ -167,6 +163,28 @@ def test_head_angles_follow_the_published_formula():
     assert head_angles(np.eye(3)).tolist() == [0, 0, 0]
 
 
+def test_head_angles_are_read_off_the_published_entries():
+    a, b, c = np.radians([20.0, -15.0, 8.0])
+    r = np.zeros((3, 3))
+    r[2] = np.sin(a), np.cos(a) * np.sin(b), np.cos(a) * np.cos(b)
+    r[1, 0], r[0, 0] = np.cos(a) * np.sin(c), np.cos(a) * np.cos(c)
+    np.testing.assert_allclose(head_angles(r), [20, -15, 8], atol=1e-4)
+
+
+@pytest.mark.parametrize("sine, yaw", [(0.9985, 90.0), (-0.9985, -90.0), (0.9975, 85.95)])
+def test_beyond_a_sine_of_0_998_the_head_counts_as_turned_by_90_degrees(sine, yaw):
+    r = np.zeros((3, 3))
+    r[2, 0] = sine
+    assert head_angles(r)[0] == pytest.approx(yaw, abs=0.01)
+
+
+def test_scale_and_shift_lie_where_3ddfa_reports_them():
+    _, _, _, scale, x, y = own_pose(np.eye(3))[0].tolist()
+    assert 4.3e-4 <= scale <= 4.9e-4
+    assert 56 <= x <= 70
+    assert 67 <= y <= 79
+
+
 @pytest.mark.parametrize("axis, sign", [(0, -1), (1, 1), (2, 1)])
 def test_one_angle_alone_is_read_exactly(axis, sign):
     angles = [0.0, 0.0, 0.0]
@@ -214,6 +232,23 @@ def test_a_clip_is_laid_on_its_own_first_picture():
     torch.testing.assert_close(
         still[1, :, 16:48, 16:48], still[0, :, 16:48, 16:48], atol=0.02, rtol=0
     )
+
+
+@pytest.mark.parametrize("landmark, counts", [(34, True), (35, False)])
+def test_jaw_brows_and_nose_hold_a_clip_still(landmark, counts):
+    track = paint_clip(2)
+    pictures, meshes = np.stack([track.pictures[0]] * 2), np.stack([track.landmarks[0]] * 2)
+    meshes[1, MESH_TO_68[landmark], :2] += 20
+    still = hold_still(pictures, meshes, 64)
+    assert torch.equal(still[0], still[1]) is not counts
+
+
+def test_a_raised_clip_lies_ten_pixels_higher():
+    track = paint_clip(1)
+    level = hold_still(track.pictures, track.landmarks, 256)
+    raised = hold_still(track.pictures, track.landmarks, 256, up=RAISED_PX)
+    assert RAISED_PX == 10
+    torch.testing.assert_close(raised[:, :, :-10], level[:, :, 10:], atol=1e-4, rtol=0)
 
 
 def test_options_refuse_what_they_do_not_know():

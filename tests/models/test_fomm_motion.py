@@ -91,6 +91,31 @@ def test_a_sharp_logit_is_a_key_point_at_its_pixel():
     torch.testing.assert_close(heat.sum((2, 3)), torch.ones(1, 5))
 
 
+def test_at_full_size_a_heat_map_has_58_by_58_cells_and_a_temperature_of_a_tenth():
+    heads = KeyPointHeads(FommSizes())
+    features = torch.rand(1, 35, 64, 64)
+    heat = heads.read(features)[1]
+    assert heat.shape == (1, 10, 58, 58)
+    expected = torch.softmax(heads.kp(features).flatten(2) / 0.1, dim=-1)
+    torch.testing.assert_close(heat.flatten(2), expected)
+
+
+@torch.inference_mode()
+def test_the_motion_network_sees_a_bump_and_a_picture_for_every_proposal(generator):
+    motion, image = generator.dense_motion_network, torch.rand(1, 3, 64, 64)
+    source, driving = points(0), points(1)
+    seen = motion.look(image, source)
+    proposals = motion._proposals(seen, driving)
+    inputs = motion._inputs(seen, driving, proposals).view(1, 6, 4, 16, 16)
+    assert not inputs[0, 0, 0].any()  # the background has no bump
+    for k in range(6):
+        warped = sample(seen.small, proposals[:, k], align_corners=False)
+        torch.testing.assert_close(inputs[:, k, 1:], warped)
+    bumps = gaussian_maps(driving.value, (16, 16), 0.01)
+    bumps = bumps - gaussian_maps(source.value, (16, 16), 0.01)
+    torch.testing.assert_close(inputs[:, 1:, 0], bumps)
+
+
 def test_every_proposal_maps_its_key_point_to_the_source(generator):
     motion = generator.dense_motion_network
     source, driving = points(0), points(1)
