@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
 
 from streaming.rooms.participant import RoomError
 from streaming.rooms.staying import LostError
@@ -76,7 +77,7 @@ class JanusSession:
         try:
             self._socket = await connect(
                 self._url,
-                subprotocols=["janus-protocol"],  # type: ignore[list-item]
+                subprotocols=[Subprotocol("janus-protocol")],
                 ping_interval=PING_S,
                 ping_timeout=PING_S,
                 open_timeout=REQUEST_S,
