@@ -35,8 +35,9 @@ LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 
 EYE_RIMS = np.concatenate([UPPER_LID, LOWER_LID, [33, 133, 362, 263]])
 OPENINGS = np.concatenate([EYE_RIMS, INNER_UPPER, INNER_LOWER])
 """Vertices around eyes and mouth that exist twice: on the skin, and on what is seen through it."""
-OWN_PREFIXES = ("mouth", "jaw", "cheekSquint", "noseSneer")
-"""Expressions that are taken off the portrait; brows and lids stay as the person carries them."""
+OWN_PREFIXES = ("mouth", "jaw", "cheekSquint", "eyeSquint", "noseSneer")
+"""Expressions that are taken off the portrait, what a smile does to the eyes among them; brows, and
+lids that are wide or half closed, stay as the person carries them."""
 RESIDUAL_SMILE = (-0.2, 0.6)
 """Bounds of the smile that is taken off beyond what the scores say; below zero it is put back."""
 LIP_TRIM = (0.12, 0.35)
