@@ -1,6 +1,7 @@
 """Measure the engine against real footage.
 
 python -m avatar.evaluate lips CLIPS... [--tracks DIR] [--json FILE]
+python -m avatar.evaluate self CLIPS... --out DIR [--driver tracked|sound] [--json FILE]
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -22,6 +24,20 @@ def get_parser() -> argparse.ArgumentParser:
     lips.add_argument("--tracks", type=Path, help="folder of <clip>.npz with tracked landmarks")
     lips.add_argument("--weights", type=Path, help="folder of other weights than the shipped ones")
     lips.add_argument("--json", type=Path, help="also write all figures to this file")
+    lips.set_defaults(run=_lips)
+    self_driven = measures.add_parser("self", help="how well does a first picture play its clip?")
+    self_driven.add_argument("clips", nargs="+", type=Path, help="talking clips with sound")
+    self_driven.add_argument("--out", type=Path, required=True, help="folder for the made clips")
+    self_driven.add_argument(
+        "--driver",
+        choices=("tracked", "sound"),
+        action="append",
+        help="key points of the clip, or its sound, pose and emotion; default: both",
+    )
+    self_driven.add_argument("--size", type=int, default=512, help="side of the pictures, px")
+    self_driven.add_argument("--seconds", type=float, default=10.0, help="of each clip at most")
+    self_driven.add_argument("--json", type=Path, help="also write all figures to this file")
+    self_driven.set_defaults(run=_self)
     return parser
 
 
@@ -29,8 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run one measure; 2 when the user has to change something."""
     args = get_parser().parse_args(argv)
     try:
-        return _lips(args)
-    except ValueError as error:
+        return args.run(args)
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
@@ -61,6 +77,43 @@ def _lips(args: argparse.Namespace) -> int:
         clips = {name: score._asdict() for name, score in scores.items()}
         args.json.write_text(json.dumps({"summary": figures, "clips": clips}, indent=1))
     return 0
+
+
+def _self(args: argparse.Namespace) -> int:
+    import numpy as np
+    import torch
+
+    from avatar.evaluation.footage import read_footage
+    from avatar.evaluation.likeness import Likeness, compare
+    from avatar.evaluation.self_driven import DRIVERS, first_picture, render_self
+    from avatar.tracking import open_tracker
+    from models.lite.head import LiteTalkingHead
+
+    torch.set_num_threads(1)
+    tracker, head = open_tracker(), LiteTalkingHead()
+    args.out.mkdir(parents=True, exist_ok=True)
+    figures: dict[str, dict[str, Likeness]] = {name: {} for name in args.driver or DRIVERS}
+    columns = Likeness._fields
+    print(f"{'clip':24s} {'driver':8s}" + "".join(f"{name:>12s}" for name in columns))
+    for path in args.clips:
+        clip = read_footage(path, tracker, args.seconds)
+        portrait = first_picture(path, args.size, tracker)
+        for driver, rows in figures.items():
+            made = args.out / f"{path.stem}_{driver}.mp4"
+            render_self(clip, portrait, driver, head, made)
+            mesh = head.rig.mesh.numpy()
+            row = rows[path.stem] = compare(made, path, clip.landmarks, mesh, tracker)
+            _print_row(path.stem, driver, row)
+    for driver, rows in figures.items():
+        _print_row("mean", driver, np.mean(list(rows.values()), axis=0))
+    if args.json:
+        plain = {d: {k: r._asdict() for k, r in rows.items()} for d, rows in figures.items()}
+        args.json.write_text(json.dumps(plain, indent=1))
+    return 0
+
+
+def _print_row(name: str, driver: str, row: Iterable[float]) -> None:
+    print(f"{name:24s} {driver:8s}" + "".join(f"{value:12.3f}" for value in row), flush=True)
 
 
 if __name__ == "__main__":

@@ -86,22 +86,11 @@ def tracked_mouth(clip: Path, tracks: Path | None) -> TrackedMouth:
 
 def _track_video(clip: Path) -> tuple[np.ndarray, np.ndarray]:
     """Landmarks [T, 478, 3] on a 25 Hz grid and sound [S] of a video."""
-    from avatar.media import read_pictures, read_sound
+    from avatar.evaluation.footage import track_face
+    from avatar.media import read_sound
     from avatar.tracking import open_tracker
 
-    times, faces = [], []
-    tracker = open_tracker()
-    for time, picture in read_pictures(clip):
-        found = tracker.find_faces(picture)
-        if found:
-            times.append(time)
-            faces.append(max(found, key=lambda face: face.width).landmarks)
-    if not faces:
-        raise ValueError(f"{clip}: no face in any picture")
-    grid = np.arange(0, times[-1], 1 / FRAME_RATE)
-    flat = np.stack(faces).reshape(len(faces), -1)
-    landmarks = np.stack([np.interp(grid, times, column) for column in flat.T], axis=1)
-    return landmarks.reshape(len(grid), -1, 3), read_sound(clip, SAMPLE_RATE)[0]
+    return track_face(clip, open_tracker())[0], read_sound(clip, SAMPLE_RATE)[0]
 
 
 def predicted_mouth(network: AudioToMotion, rig: Rig, samples: np.ndarray) -> np.ndarray:

@@ -86,3 +86,18 @@ def place(face: np.ndarray, own: HeadPose, pose: np.ndarray) -> np.ndarray:
     camera = (face @ own.rotation.T - pivot) @ turn.T + pivot
     camera[:, :2] += pose[3:5]
     return own.shift + own.scale * (1.0 + pose[5]) * camera[:, :2]
+
+
+def pose_between(own: HeadPose, other: HeadPose) -> np.ndarray:
+    """The pose that carries a head from one fitted pose to another, the inverse of `place`.
+
+    Returns:
+        [6] float32, the first six of POSE_DIMS.
+    """
+    turn = other.rotation @ own.rotation.T
+    yaw = np.degrees(np.arctan2(-turn[0, 2], turn[2, 2]))
+    pitch = np.degrees(np.arcsin(np.clip(-turn[1, 2], -1, 1)))
+    roll = np.degrees(np.arctan2(-turn[1, 0], turn[1, 1]))
+    pivot = own.rotation @ PIVOT
+    moved = (other.shift - own.shift) / other.scale + (turn @ pivot - pivot)[:2]
+    return np.array([yaw, pitch, roll, *moved, other.scale / own.scale - 1], np.float32)

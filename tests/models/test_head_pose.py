@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from models.lite.pose import fit_pose, place, rotation_matrix, to_face_frame
+from models.lite.pose import (
+    HeadPose,
+    fit_pose,
+    place,
+    pose_between,
+    rotation_matrix,
+    to_face_frame,
+)
 from models.lite.rig import load_rig
 
 NOSE = np.array([0, 0, -1.0])
@@ -40,3 +47,12 @@ def test_a_pose_of_zeros_leaves_the_face_where_it_was():
     own = fit_pose(landmarks, mesh)
     face = to_face_frame(landmarks, own)
     assert np.allclose(place(face, own, np.zeros(9)), landmarks[:, :2], atol=0.6)
+
+
+def test_the_pose_between_two_fits_carries_the_one_to_the_other():
+    rng = np.random.default_rng(0)
+    face = rng.normal(0, 0.5, (20, 3)).astype(np.float32)
+    own = HeadPose(rotation_matrix(4, -3, 2), 120.0, np.array([250, 240], np.float32))
+    other = HeadPose(rotation_matrix(-12, 6, 9), 131.0, np.array([262, 233], np.float32))
+    seen = other.shift + other.scale * (face @ other.rotation.T)[:, :2]
+    assert np.abs(place(face, own, pose_between(own, other)) - seen).max() < 1e-2
