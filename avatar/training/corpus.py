@@ -14,6 +14,7 @@ import numpy as np
 
 from avatar.training import sentences
 from avatar.training.phonemes import Phone
+from avatar.training.recordings import prompt_speaker
 from avatar.training.voices import Utterance, Voice
 
 RATE = 16000
@@ -23,18 +24,18 @@ RATE = 16000
 class CorpusOptions:
     """How much is said.
 
-    hours: of clean speech, shared out among the voices.
-    kokoro_speakers: blended speakers.
+    voice_seconds: of clean speech, by every voice but Kokoro's; Piper's says twice as much.
+    speaker_seconds: by every blended speaker of Kokoro.
+    kokoro_speakers: how many of them.
+    styles: folder with more styles of Kokoro, see `kokoro.py`.
     seed: of sentences and speakers.
     """
 
-    hours: float = 2.5
-    kokoro_speakers: int = 36
+    voice_seconds: float = 120.0
+    speaker_seconds: float = 8.0
+    kokoro_speakers: int = 240
+    styles: Path | None = None
     seed: int = 0
-
-
-NEURAL_SHARE = 3
-"""How much more a neural voice says than a robotic one."""
 
 
 def all_voices(options: CorpusOptions) -> list[Voice]:
@@ -47,8 +48,15 @@ def all_voices(options: CorpusOptions) -> list[Voice]:
         *festival_voices(),
         *espeak_voices(),
         *piper_voices(options.seed),
-        *kokoro_voices(options.kokoro_speakers, options.seed),
+        *kokoro_voices(options.kokoro_speakers, options.seed, options.styles),
     ]
+
+
+def seconds_of(voice: Voice, options: CorpusOptions) -> float:
+    """How long a voice shall speak."""
+    if voice.name.startswith("kokoro"):
+        return options.speaker_seconds
+    return options.voice_seconds * (2 if voice.name.startswith("piper") else 1)
 
 
 def make_corpus(folder: Path, options: CorpusOptions) -> list[Path]:
@@ -65,14 +73,17 @@ def make_corpus(folder: Path, options: CorpusOptions) -> list[Path]:
     if not voices:
         raise ValueError("no voice is installed: try `apt install flite festival espeak-ng`")
     folder.mkdir(parents=True, exist_ok=True)
-    shares = [NEURAL_SHARE if v.name.startswith(("kokoro", "piper")) else 1 for v in voices]
-    seconds = options.hours * 3600 / sum(shares)
-    for voice, share in tqdm(list(zip(voices, shares, strict=True)), desc="voices", unit="voice"):
+    for voice in tqdm(voices, desc="voices", unit="voice"):
         path = folder / f"{voice.name}.npz"
         if not path.exists():
-            said = list(_speech(voice, seconds * share, options.seed))
-            save_utterances(path, synchronised(said))
-    return [folder / f"{voice.name}.npz" for voice in voices]
+            said = list(_speech(voice, seconds_of(voice, options), options.seed))
+            known = voice.name.startswith("kokoro")  # its delay is the same for every speaker
+            save_utterances(path, said if known else synchronised(said))
+    files = [folder / f"{voice.name}.npz" for voice in voices]
+    prompts = folder / "prompts.npz"
+    if not prompts.exists() and (said := prompt_speaker()):
+        save_utterances(prompts, said)
+    return [*files, prompts] if prompts.exists() else files
 
 
 def _speech(voice: Voice, seconds: float, seed: int) -> Iterator[Utterance]:

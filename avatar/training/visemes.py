@@ -83,28 +83,48 @@ VISEMES: dict[str, Viseme] = {
 }
 
 
+SOUNDS = list(dict.fromkeys(VISEMES.values()))
+"""The different visemes, in the order of their classes."""
+_SOUND_OF = {symbol: SOUNDS.index(viseme) for symbol, viseme in VISEMES.items()}
+
+
 def mouth_measures(phones: list[Phone], n_frames: int, timing: Timing | None = None) -> np.ndarray:
+    """`measures_at` the times of `n_frames` pictures, 25 a second from 0: [n_frames, 5] float32."""
+    return measures_at(phones, np.arange(n_frames) / 25, timing or Timing())
+
+
+def measures_at(phones: list[Phone], times: np.ndarray, timing: Timing) -> np.ndarray:
     """The mouth over time that the phonemes ask for.
 
     Args:
         phones: with silence marked; symbols outside the table ask for nothing.
-        n_frames: pictures at 25 a second, the first at time 0.
+        times: [T] s.
         timing: how phonemes become motion.
 
     Returns:
-        [n_frames, 5] float32, `MEASURES`.
+        [T, 5] float32, `MEASURES`.
     """
-    timing = timing or Timing()
     known = [(VISEMES[p.symbol], p) for p in phones if p.symbol in VISEMES]
     if not known:
-        return np.zeros((n_frames, len(MEASURES)), np.float32)
+        return np.zeros((len(times), len(MEASURES)), np.float32)
     target = np.array([v.target for v, _ in known])  # [P, 5]
     strength = np.array([(v.opening, v.opening, v.shape, v.shape, v.opening) for v, _ in known])
     middle = np.array([(p.start + p.end) / 2 for _, p in known]) - timing.lead
     core = np.array([(p.end - p.start) / 2 for _, p in known]) * timing.core
     reach = np.array([v.reach for v, _ in known]) * timing.reach
-    time = np.arange(n_frames)[:, None] / 25
-    distance = np.maximum(np.abs(time - middle) - core, 0.0)  # [T, P] s
+    distance = np.maximum(np.abs(times[:, None] - middle) - core, 0.0)  # [T, P] s
     decay = np.exp(-distance / reach)
     total = decay @ strength + 1e-9
     return ((decay @ (strength * target)) / total).astype(np.float32)  # [T, 5]
+
+
+def sounds_at(phones: list[Phone], times: np.ndarray, timing: Timing) -> np.ndarray:
+    """Class in `SOUNDS` of the phoneme that the lips say at each of [T] times, -1 for none."""
+    out = np.full(len(times), -1)
+    for phone in phones:
+        if phone.symbol in _SOUND_OF:
+            first, last = np.searchsorted(
+                times, (phone.start - timing.lead, phone.end - timing.lead)
+            )
+            out[first:last] = _SOUND_OF[phone.symbol]
+    return out

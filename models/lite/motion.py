@@ -165,16 +165,26 @@ class AudioToMotion(Stateful[MotionState]):
         self, audio: Tensor, pose: Tensor, identity: Tensor, state: MotionState
     ) -> tuple[Tensor, MotionState]:
         """Weights of SPEECH_SHAPES, [B, T, N] 0 .. gain, and the state after [B, T, ...] inputs."""
+        features, state = self.features(audio, pose, identity, state)
+        return self.decoded(features), state
+
+    def features(
+        self, audio: Tensor, pose: Tensor, identity: Tensor, state: MotionState
+    ) -> tuple[Tensor, MotionState]:
+        """What the LSTM tells beside what f_a heard, [B, T, D], and the state after the inputs."""
         B, T = audio.shape[:2]
         mean, state = self._running_mean(audio, state)
         window = (audio - mean[:, :, None]) / self.mfcc_scale
         heard = self.audio(window.flatten(0, 1).transpose(1, 2)).unflatten(0, (B, T))
-        features = torch.cat(
+        inputs = torch.cat(
             [heard, self.pose(pose / self.pose_scale), identity[:, None].expand(B, T, -1)], dim=-1
         )
-        told, (hidden, cell) = self.lstm(features, (state.hidden, state.cell))
-        weights = torch.sigmoid(self.decoder(torch.cat([told, heard], dim=-1))) * self.gain
-        return weights, state._replace(hidden=hidden, cell=cell)  # [B, T, N]
+        told, (hidden, cell) = self.lstm(inputs, (state.hidden, state.cell))
+        return torch.cat([told, heard], dim=-1), state._replace(hidden=hidden, cell=cell)
+
+    def decoded(self, features: Tensor) -> Tensor:
+        """Weights of SPEECH_SHAPES of `features`, [B, T, D] -> [B, T, N] 0 .. gain."""
+        return torch.sigmoid(self.decoder(features)) * self.gain
 
     def displacements(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Motion at weights [..., N] of SPEECH_SHAPES: [..., K, 2] and [..., K, 2, 2] float32."""

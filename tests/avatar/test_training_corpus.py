@@ -6,19 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avatar.training import synchrony
+from avatar.training import kokoro, synchrony
 from avatar.training.corpus import save_utterances
-from avatar.training.motion_data import HELD_OUT, TakeOptions, examples_of
+from avatar.training.motion_data import HELD_OUT, TakeOptions, voices_of
 from avatar.training.mouth_shapes import Range
 from avatar.training.phonemes import Phone, stretched, with_silence
 from avatar.training.prose import prose, shuffled_words
 from avatar.training.recordings import allowed
 from avatar.training.sentences import LANGUAGES, english, foreign
-from avatar.training.takes import FRAMES, Takes, save_takes, silent_takes
-from avatar.training.variation import jitter, warp
+from avatar.training.spectra import band_of_hertz
 from avatar.training.visemes import VISEMES, Timing
 from avatar.training.voices import Utterance
-from models.lite.rig import load_rig
 
 
 def manifest(folder: Path, *rows: str) -> Path:
@@ -43,19 +41,40 @@ def test_a_folder_without_manifest_is_refused(tmp_path):
 
 
 def test_held_out_voices_are_not_trained_on(tmp_path):
+    corpus = []
+    for seconds, name in enumerate(("flite-anyone", HELD_OUT[0], "kokoro-held-out-6"), start=1):
+        hum = Utterance(np.full(16000 * seconds, 0.1, np.float32), [Phone("m", 0.1, 0.5)])
+        corpus.append(tmp_path / f"{name}.npz")
+        save_utterances(corpus[-1], [hum])
+    options = TakeOptions(variants=0)
+    training, held_out = voices_of(corpus, tmp_path / "spectra", options, Timing(), Range())
+    assert [len(voice[0].spectra) // 100 for voice in training.said] == [1]
+    assert [len(voice[0].spectra) // 100 for voice in held_out.said] == [2, 3]
+    assert training.shares.sum() == pytest.approx(1.0)
+
+
+def test_styles_of_held_out_speakers_are_in_no_other(monkeypatch):
     rng = np.random.default_rng(0)
-    hum = Utterance(np.zeros(1600, np.float32), [Phone("m", 0.0, 0.1)])
-    voices = [tmp_path / f"{name}.npz" for name in ("anyone", HELD_OUT[0])]
-    takes = tmp_path / "takes"
-    takes.mkdir()
-    for count, name in enumerate(("anyone", HELD_OUT[0], "silence"), start=1):
-        rows = silent_takes(np.zeros(1), count, rng).rows
-        save_takes(takes / f"{name}.npz", Takes(rows, [[Phone("m", 0.0, 1.0)]] * count))
-        save_utterances(tmp_path / f"{name}.npz", [hum])
-    training, held_out = examples_of(voices, takes, TakeOptions(), load_rig(), Timing(), Range())
-    assert len(training.rows) == 1 + 3
-    assert len(held_out.rows) == 2
-    assert training.weights.shape[1] == FRAMES
+    names = [*kokoro.HELD_OUT_STYLES, *(f"style-{i}" for i in range(20))]
+    styles = {name: rng.normal(size=(2, 256)).astype(np.float32) for name in names}
+    monkeypatch.setattr(kokoro, "load_styles", lambda folder: styles)
+    monkeypatch.setattr(kokoro, "_engine", lambda: None)
+    monkeypatch.setattr(kokoro, "_speller", lambda: None)
+    made_of: list[set[str]] = []
+
+    def note(chosen: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+        made_of.append({n for n in names if any(styles[n] is style for style in chosen)})
+        return chosen[0]
+
+    monkeypatch.setattr(kokoro, "blended", note)
+    voices = kokoro.kokoro_voices(36, 0)
+    held_out = set(kokoro.HELD_OUT_STYLES)
+    for voice, chosen in zip(voices, made_of, strict=True):
+        if "held-out" in voice.name:
+            assert chosen <= held_out
+        else:
+            assert not chosen & held_out
+    assert sum("held-out" in voice.name for voice in voices) == 3
 
 
 def test_late_phoneme_times_are_put_in_step(monkeypatch):
@@ -68,14 +87,11 @@ def test_late_phoneme_times_are_put_in_step(monkeypatch):
     assert moved.phones[0].start == pytest.approx(0.0, abs=0.011)
 
 
-def test_warping_by_one_changes_nothing_and_back_and_forth_little():
-    np.testing.assert_allclose(warp(1.0), np.eye(12), atol=1e-9)
-    np.testing.assert_allclose(warp(1.1) @ warp(1 / 1.1), np.eye(12), atol=0.35)
-
-
-def test_jitter_keeps_digital_silence():
-    rows = np.zeros((2, 30, 12), np.float32)
-    assert not jitter(rows, 0.1, np.random.default_rng(0)).any()
+def test_warping_by_one_changes_nothing_and_by_more_moves_formants_up():
+    np.testing.assert_allclose(band_of_hertz(1.0), np.arange(26), atol=1e-9)
+    spectrum = np.exp(-np.square(np.arange(26) - 10.0) / 8)
+    moved = np.interp(band_of_hertz(1.15), np.arange(26), spectrum)
+    assert moved.argmax() > 10
 
 
 def test_sentences_are_many_and_repeat_with_the_seed():

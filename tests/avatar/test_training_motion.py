@@ -1,24 +1,28 @@
 """The data maker and the training loop, at toy size on synthetic tones."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import models
 from avatar.training.channel import Channel, another_speaker, through_opus, transmitted
 from avatar.training.corpus import load_utterances, save_utterances
-from avatar.training.motion_data import speech_examples
 from avatar.training.motion_loop import Schedule, train
 from avatar.training.mouth_shapes import Range, gap_per_shape, shape_weights, width_per_shape
 from avatar.training.phonemes import SILENCE, Phone, canonical, stretched, with_silence
-from avatar.training.takes import FRAMES, SAMPLES, load_takes, make_takes, save_takes, silent_takes
-from avatar.training.variation import splice
-from avatar.training.visemes import Timing, mouth_measures
+from avatar.training.spectra import cepstra, log_mel
+from avatar.training.takes import PAD, heard_utterances, load_said, save_heard
+from avatar.training.variation import FRAMES, Variety, Voices, new_examples, varied
+from avatar.training.visemes import SOUNDS, VISEMES, Timing, mouth_measures
 from avatar.training.voices import Utterance
 from models.lite.motion import load_motion
 from models.lite.rig import load_rig
+from streaming.features import windows_of
 
+WEIGHTS = Path(models.__file__).parent / "weights"
 FORMANTS = {"ɑ": (730, 1090), "i": (270, 2290), "u": (300, 870), "m": (250, 0)}
 
 
@@ -119,48 +123,93 @@ def test_every_channel_keeps_length_and_range(utterances, seed):
     assert np.abs(heard).max() <= 1.0
 
 
-def test_corpus_and_takes_come_back_from_disk(tmp_path, utterances):
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory, utterances):
+    """What a voice of tones said, clean, back from disk."""
+    path = tmp_path_factory.mktemp("spectra") / "tones.npz"
+    rng = np.random.default_rng(0)
+    save_heard(path, heard_utterances(utterances, utterances[0].samples, 0, rng))
+    return load_said(path, Timing())
+
+
+def test_a_corpus_comes_back_from_disk(tmp_path, utterances):
     save_utterances(tmp_path / "voice.npz", utterances)
     for before, after in zip(utterances, load_utterances(tmp_path / "voice.npz"), strict=True):
         np.testing.assert_allclose(after.samples, before.samples, atol=1e-4)
         assert [p.symbol for p in after.phones] == [p.symbol for p in before.phones]
-    babble = np.resize(utterances[0].samples, SAMPLES)
-    takes = make_takes(utterances, babble, 2, np.random.default_rng(0), Channel(opus=0))
-    assert takes.rows.shape == (2, 4 * FRAMES + 24, 12)
-    save_takes(tmp_path / "takes.npz", takes)
-    again = load_takes(tmp_path / "takes.npz")
-    assert [[p.symbol for p in t] for t in again.phones] == [
-        [p.symbol for p in t] for t in takes.phones
-    ]
 
 
-def test_a_splice_keeps_sound_and_lips_together():
-    frames = np.arange(1, 201, dtype=np.float32)
-    rows = np.concatenate([np.zeros(24), np.repeat(frames, 4)])[:, None].astype(np.float32)
-    weights = np.concatenate([np.zeros(2, np.float32), frames[:-2]])[:, None]  # two pictures late
-    new_rows, new_weights = splice(rows, weights, np.random.default_rng(0))
-    heard = new_rows[24::4, 0]
-    assert not np.array_equal(heard, frames)
-    np.testing.assert_array_equal(np.sort(heard), frames)
-    late = heard[:-2]
-    agree = new_weights[2:, 0] == np.minimum(late, 198)
-    assert agree.mean() > 0.97
+def test_spectra_give_the_cepstra_that_the_network_hears():
+    sound = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    live = windows_of(sound, 1280)[:, -1]  # the newest row of every window: sample 640 k + 880 on
+    ours = cepstra(log_mel(sound[80:]))
+    n = min(len(live) - 3, len(ours[5::4]))
+    np.testing.assert_allclose(ours[5::4][:n], live[:n], atol=1e-3)
 
 
-def test_training_learns_resumes_and_exports(tmp_path, utterances):
+def test_spectra_keep_the_mouth_and_the_phonemes_in_step(utterances, tones):
+    for said, kept in zip(utterances, tones, strict=True):
+        assert len(kept.spectra) == len(kept.measures) == len(kept.sounds)
+        middle = (said.phones[4].start + said.phones[4].end) / 2 + PAD
+        assert SOUNDS[kept.sounds[round(middle * 100 - 1)]] is VISEMES[said.phones[4].symbol]
+        closed = [p for p in said.phones if p.symbol == "m"]
+        rows = [round(((p.start + p.end) / 2 + PAD) * 100 - 1) for p in closed]
+        assert kept.measures[rows, 0].max(initial=0) < 0.15
+
+
+def test_new_examples_differ_and_repeat_with_the_seed(tones):
+    voices = Voices([tones], np.ones(1))
+    first, again = (new_examples(voices, 3, np.random.default_rng(0)) for _ in range(2))
+    other = new_examples(voices, 3, np.random.default_rng(1))
+    assert first.rows.shape == (3, 4 * FRAMES + 24, 12)
+    assert first.measures.shape == (3, FRAMES, 5)
+    np.testing.assert_array_equal(first.rows, again.rows)
+    assert not np.array_equal(first.rows, other.rows)
+    assert np.isfinite(other.rows).all()
+
+
+def test_a_voice_without_variety_is_only_strung_together(tones):
+    plain = Variety(tract=0, speed=0, voice=0, nothing=0, room=0, equaliser_db=0, band=0, noise=0)
+    takes = new_examples(Voices([tones], np.ones(1)), 4, np.random.default_rng(2), plain)
+    said = takes.sounds >= 0
+    assert 0.5 < said.mean() < 1.0
+    assert takes.measures[~said][:, 0].mean() < 0.1 < takes.measures[said][:, 0].mean()
+
+
+def test_noise_without_speech_asks_for_a_mouth_at_rest(tones):
+    nobody = Variety(nothing=1.0)
+    takes = new_examples(Voices([tones], np.ones(1)), 2, np.random.default_rng(3), nobody)
+    assert not takes.measures.any()
+    assert takes.rows.std() > 0.1
+
+
+def test_variety_keeps_the_time_of_what_is_said():
+    spectra = np.full((1, 400, 26), -18.0, np.float32)
+    spectra[0, 200:220] = 0.0
+    room = Variety(noise_db=(20, 30), room=1.0)
+    for seed in range(4):
+        heard = varied(spectra.copy(), np.random.default_rng(seed), room)[0].mean(axis=1)
+        assert heard[200:220].mean() > heard[150:200].mean() + 1.0
+        assert heard[200] > heard[199] + 1.0
+
+
+def test_training_learns_resumes_and_exports(tmp_path, tones):
     torch.set_num_threads(1)
-    rig, rng = load_rig(), np.random.default_rng(0)
-    babble = np.resize(utterances[0].samples, SAMPLES)
-    clean = Channel(speed=0, vocal_tract=0, whisper=0, room=0, noise=0, opus=0)
-    save_takes(tmp_path / "tones.npz", make_takes(utterances, babble, 3, rng, clean))
-    save_takes(tmp_path / "silence.npz", silent_takes(babble, 1, rng))
-    files = [tmp_path / "tones.npz", tmp_path / "silence.npz"]
-    examples = speech_examples(files, rig, Timing(), Range())
+    rig, voices = load_rig(), Voices([tones], np.ones(1))
     for steps in (10, 14):
-        schedule = Schedule(steps=steps, batch=2, validate_every=5)
-        train(rig, (examples, examples), schedule, (tmp_path, tmp_path), {})
+        schedule = Schedule(steps=steps, batch=2, validate_every=5, held_out_takes=4)
+        train(rig, (voices, voices), schedule, Range(), (tmp_path, tmp_path), {})
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == [5, 10, 14]
     assert float(rows[-1]["held_out_loss"]) < float(rows[0]["held_out_loss"])
     assert load_motion(rig, tmp_path).config.hidden == 192
+
+
+def test_training_goes_on_from_weights(tmp_path, tones):
+    rig, voices = load_rig(), Voices([tones], np.ones(1))
+    schedule = Schedule(steps=1, batch=1, learning_rate=0.0, held_out_takes=2)
+    average = train(rig, (voices, voices), schedule, Range(), (tmp_path, tmp_path), {}, WEIGHTS)
+    shipped = load_motion(rig)
+    torch.testing.assert_close(average.lstm.weight_hh_l0, shipped.lstm.weight_hh_l0)
+    assert float(average.gain) == 1.0
