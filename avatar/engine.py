@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avatar.camera_pose import CameraPose, FollowedFace
 from avatar.clip_track import track_clip
 from avatar.emotion import read_emotion
 from avatar.emotion_blend import NEUTRAL, EmotionBlend, check_number
 from avatar.emotion_pixels import read_emotion_pixels
 from avatar.ping_pong import PingPong
 from avatar.portrait import read_portrait
-from avatar.pose import EasedPose, is_pose_name, open_pose
+from avatar.pose import EasedPose, PoseSource, is_pose_name, open_pose
 from avatar.presets import PRESETS
 from avatar.tracking import FaceTracker, open_tracker
 from models.registry import open_model
@@ -29,6 +30,7 @@ from models.talking_head import FaceTrack, Motion, TalkingHead
 
 DEFAULT_EASE_MS = 300
 MAX_EASE_MS = 10_000
+CAMERA = "camera"
 LIVELY_MOTION = 0.005
 """Mean motion of the key points per step, in their own units, of lively speech."""
 
@@ -46,7 +48,7 @@ class Avatar:
         """An avatar that can be neutral; `load` adds the rest."""
         self.model, self.size = model, size
         self.lookahead_ms = model.lookahead_ms
-        self._tracker = tracker
+        self.tracker = tracker
         face, notices = read_portrait(portrait, size, tracker)
         self.notices = [*notices, *model.notices()]
         self.portrait = model.encode_portrait(face)
@@ -97,13 +99,13 @@ class Avatar:
 
     def _set_first_pose(self, pose: str) -> None:
         if not is_pose_name(pose):
-            self.pose_clip = track_clip(Path(pose), self._tracker)
+            self.pose_clip = track_clip(Path(pose), self.tracker)
         self.first_pose = pose if self.pose_clip is None else "clip"
 
     @property
     def poses(self) -> list[str]:
         """Names that `{"type": "pose"}` takes."""
-        return ["idle", "none"] + (["clip"] if self.pose_clip is not None else [])
+        return ["idle", "none", CAMERA] + (["clip"] if self.pose_clip is not None else [])
 
     def open_stream(self, seed: int | None = None) -> AvatarStream:
         """A new caller's face; the same seed gives the same idle motion."""
@@ -115,7 +117,7 @@ class Avatar:
         Raises:
             ValueError: one line for the user when no usable face can be read.
         """
-        face, _ = read_portrait(data, self.size, self._tracker)
+        face, _ = read_portrait(data, self.size, self.tracker)
         return self.model.encode_portrait(face)
 
     def describe(self) -> dict[str, Any]:
@@ -147,6 +149,8 @@ class AvatarStream:
         self._state = avatar.model.init_state()
         self._pose_name = avatar.first_pose
         self._pose = EasedPose(open_pose(avatar.first_pose, seed, avatar.pose_clip))
+        self._camera: CameraPose | None = None
+        self._eyes: FollowedFace | None = None
         self._points: Tensor | None = None
         self._energy = 0.0
         self._blend = EmotionBlend(tuple(avatar.emotions), avatar.first_emotion)
@@ -173,6 +177,35 @@ class AvatarStream:
     def set_portrait(self, encoded: Any) -> None:
         """Show another portrait, from `Avatar.encode_portrait`, from the next step on."""
         self._portrait = encoded
+
+    @property
+    def wants_camera(self) -> bool:
+        """Whether the head follows the caller's camera."""
+        return self._camera is not None
+
+    def look(self, picture: np.ndarray) -> bool:
+        """See the caller; of the picture nothing but the pose of the head is kept.
+
+        Args:
+            picture: [H, W, 3] uint8 RGB.
+
+        Returns:
+            Whether there is a face in it.
+
+        Raises:
+            TrackerUnavailable: the tracker cannot run here.
+        """
+        self._eyes = self._eyes or FollowedFace(self._avatar.tracker)
+        face, camera = self._eyes.look(picture), self._camera
+        if face is not None and camera is not None:
+            camera.observe(face.pose)
+        return face is not None
+
+    def stop_looking(self) -> None:
+        """Let go of the tracker; called from the thread of `look`."""
+        if self._eyes is not None:
+            self._eyes.close()
+        self._eyes = None
 
     def control(self, message: dict[str, Any]) -> dict[str, Any]:
         """Apply one control message (docs/wire.md) from the next step on and return the settings.
@@ -229,5 +262,9 @@ class AvatarStream:
         name = message.get("source")
         if name not in self._avatar.poses:
             raise ValueError(f"unknown pose {name!r}: choose {', '.join(self._avatar.poses)}")
-        self._pose.switch(open_pose(name, self._seed, self._avatar.pose_clip))
+        self._pose.switch(self._open_pose(name))
         self._pose_name = name
+
+    def _open_pose(self, name: str) -> PoseSource:
+        self._camera = CameraPose(self._seed) if name == CAMERA else None
+        return self._camera or open_pose(name, self._seed, self._avatar.pose_clip)

@@ -12,9 +12,9 @@ import numpy as np
 
 from avatar.eyes import Blinks, Gaze
 from avatar.ping_pong import PingPong
+from avatar.spring import STEP_S, Spring
 from models.talking_head import POSE_DIMS, FaceTrack
 
-STEP_S = 0.04
 YAW, PITCH, ROLL, TX, TY, TZ, BLINK, GAZE_X, GAZE_Y = range(POSE_DIMS)
 
 IDLE_RANGE = np.array([5.5, 3.2, 2.5, 0.03, 0.015, 0.02])
@@ -76,7 +76,7 @@ class IdlePose:
         """A head at rest."""
         self._rng = np.random.default_rng(seed)
         self._blinks, self._gaze = Blinks(self._rng), Gaze(self._rng)
-        self._at, self._speed, self._goal = np.zeros(6), np.zeros(6), np.zeros(6)
+        self._neck, self._goal = Spring(IDLE_STIFFNESS, 6), np.zeros(6)
         self._steps_left = np.zeros(6, int)
         self._breath = float(self._rng.uniform(0, 2 * np.pi))
         self._loudness, self._emphasis = 0.0, 0.0
@@ -85,10 +85,9 @@ class IdlePose:
         """See `PoseSource.step`."""
         self._hear(energy)
         self._choose_goals()
-        self._follow_goals()
         self._breath += 2 * np.pi * BREATHS_HZ * STEP_S
         pose = np.zeros(POSE_DIMS, np.float32)
-        pose[:6] = self._at
+        pose[:6] = self._neck.step(self._goal)
         pose[PITCH] += 0.25 * np.sin(self._breath) + 1.2 * self._emphasis
         pose[TY] += 0.006 * np.sin(self._breath)
         pose[BLINK] = self._blinks.step()
@@ -111,14 +110,6 @@ class IdlePose:
         pauses = self._rng.integers(8, 26, 6)
         self._goal = np.where(due, np.clip(goals, -1, 1) * IDLE_RANGE, self._goal)
         self._steps_left = np.where(due, pauses, self._steps_left)
-
-    def _follow_goals(self) -> None:
-        """One step of a critically damped spring, solved exactly."""
-        away = self._at - self._goal
-        slide = (self._speed + IDLE_STIFFNESS * away) * STEP_S
-        decay = np.exp(-IDLE_STIFFNESS * STEP_S)
-        self._at = self._goal + (away + slide) * decay
-        self._speed = (self._speed - IDLE_STIFFNESS * slide) * decay
 
 
 class ClipPose:

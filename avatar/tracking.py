@@ -39,6 +39,8 @@ SETTLE_LOOKS = 5
 """Looks at a first picture. The first one crops the face as the detector sees it, the next ones as
 the mesh lies: measured on portraits, four more move the mesh by 0.4 % of the face and then rest."""
 
+_redirection = threading.Lock()
+
 
 class TrackerUnavailable(ValueError):
     """The tracker cannot run on this machine; the message says in one line what is missing."""
@@ -76,7 +78,9 @@ class FaceTracker(Protocol):
         """The main face of a picture [H, W, 3] uint8 RGB as exactly as the tracker can place it."""
         ...
 
-    def follow_face(self, pictures: Iterator[np.ndarray]) -> Iterator[TrackedFace | None]:
+    def follow_face(
+        self, pictures: Iterator[np.ndarray]
+    ) -> Generator[TrackedFace | None, None, None]:
         """The main face in each of a clip's pictures [H, W, 3] uint8 RGB, None where it is lost."""
         ...
 
@@ -253,16 +257,20 @@ def _close_before_exit(landmarker: Any) -> None:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Send file descriptor 2 to nowhere: MediaPipe's C++ writes there whatever its settings say."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    """Send file descriptor 2 to nowhere: MediaPipe's C++ writes there whatever its settings say.
+
+    One at a time: a second one would find nowhere as what is to be put back.
+    """
+    with _redirection:
+        sys.stderr.flush()
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
 
 
 def _to_mediapipe(rgb: np.ndarray) -> Any:

@@ -7,7 +7,7 @@ machines where that does not run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,9 @@ class FaceAlignmentTracker:
         """See `avatar.tracking.FaceTracker`."""
         return next(iter(self.find_faces(rgb)), None)
 
-    def follow_face(self, pictures: Iterator[np.ndarray]) -> Iterator[TrackedFace | None]:
+    def follow_face(
+        self, pictures: Iterator[np.ndarray]
+    ) -> Generator[TrackedFace | None, None, None]:
         """See `avatar.tracking.FaceTracker`."""
         return (self.settle_face(rgb) for rgb in pictures)
 

@@ -3,6 +3,7 @@ import pytest
 
 from avatar.engine import Avatar
 from streaming.features import MfccWindows
+from tests.turning_head import turned_picture
 
 SAMPLE_RATE = 16000
 
@@ -80,6 +81,28 @@ def test_strength_zero_is_neutral(avatar):
     assert np.array_equal(settle(neutral), settle(faint))
 
 
+def test_the_head_turns_with_the_head_in_the_camera_and_back_when_it_is_left(avatar):
+    stream = avatar.open_stream(1)
+    assert not stream.wants_camera
+    assert stream.control({"type": "pose", "source": "camera"})["pose"] == "camera"
+    assert stream.wants_camera
+    shown = []
+    for yaw in [0] * 12 + [15] * 12 + [-15] * 12:
+        assert stream.look(turned_picture(avatar, yaw))
+        shown.append(settle(stream, 2))
+    assert not stream.look(np.zeros((240, 320, 3), np.uint8))
+    stream.stop_looking()
+    stream.control({"type": "pose", "source": "none"})
+    assert not stream.wants_camera
+    shown.append(settle(stream, 25))
+    right, left, straight = (yaw_of(avatar, shown[k]) for k in (23, 35, -1))
+    assert right - straight > 4 and straight - left > 4
+
+
+def yaw_of(avatar, picture):
+    return avatar.tracker.settle_face(picture.astype(np.uint8)).pose[0]
+
+
 def test_a_portrait_is_replaced_between_two_steps(avatar, demonstration_face):
     mirrored = demonstration_face.image[:, ::-1]
     import io
@@ -135,5 +158,5 @@ def test_a_portrait_without_a_face_is_refused(avatar):
 def test_the_description_names_what_can_be_asked_for(avatar):
     described = avatar.describe()
     assert {"neutral", "happy", "sad"} <= set(described["emotions"])
-    assert described["poses"] == ["idle", "none"]
+    assert described["poses"] == ["idle", "none", "camera"]
     assert described["settings"]["emotion"] == {"happy": 1.0}
