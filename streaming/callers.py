@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from streaming.caller import MOST_VIEWERS, Caller
+from streaming.camera import Camera
 from streaming.face import FaceEngine
 from streaming.ice import IceSettings
 from streaming.metrics import Metrics
@@ -46,6 +47,7 @@ class Callers:
         # one thread for all: finding a face takes the processor that the callers' steps need
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="portrait")
         self._encoding = 0
+        self._looker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="camera")
         self.ice, self._seed = ice or IceSettings(), seed
         self._callers: dict[str, Caller] = {}
         self._entering = 0
@@ -85,9 +87,9 @@ class Callers:
         outlet = None if is_published else Outlet()
         peer = Peer(self.ice, outlet)
         try:
-            source = PacketSource()
-            answer = await peer.answer(sdp, source.hear)
-            session = self._open(peer, source, outlet)
+            source, camera = PacketSource(), Camera(self._looker)
+            answer = await peer.answer(sdp, source.hear, camera)
+            session = self._open(peer, source, outlet, camera)
         except BaseException:
             await peer.aclose()
             raise
@@ -138,11 +140,15 @@ class Callers:
         """End everything."""
         await asyncio.gather(*(caller.leave() for caller in list(self._callers.values())))
         await asyncio.gather(*self._leaving, return_exceptions=True)
-        self._encoder.shutdown(wait=False, cancel_futures=True)
+        for worker in (self._encoder, self._looker):
+            worker.shutdown(wait=False, cancel_futures=True)
 
-    def _open(self, peer: Peer, source: PacketSource, outlet: Outlet | None) -> Session:
-        name, outlets = secrets.token_urlsafe(9), [] if outlet is None else [outlet]
-        return Session(name, self.engine, self.metrics, peer, source, [*outlets], self._seed)
+    def _open(
+        self, peer: Peer, source: PacketSource, outlet: Outlet | None, camera: Camera
+    ) -> Session:
+        name, own = secrets.token_urlsafe(9), [] if outlet is None else [outlet]
+        engine, seed = self.engine, self._seed
+        return Session(name, engine, self.metrics, peer, source, [*own], seed, camera)
 
     def _admit(self, session: Session, peer: Peer, is_published: bool) -> Caller:
         caller = self._callers[session.name] = Caller(session, peer, is_published)

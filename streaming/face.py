@@ -12,7 +12,12 @@ import numpy as np
 
 
 class FaceStream(Protocol):
-    """One caller's face. Not thread-safe: a session calls it from one worker thread."""
+    """One caller's face. But for `look`, a session calls it from one worker thread."""
+
+    @property
+    def wants_camera(self) -> bool:
+        """Whether `look` is wanted at present; read from any thread."""
+        ...
 
     def step(self, features: np.ndarray, render: bool = True) -> np.ndarray | None:
         """Advance by one step of 40 ms.
@@ -32,6 +37,21 @@ class FaceStream(Protocol):
         Raises:
             ValueError: one line for the user when the message is not valid; nothing changes then.
         """
+        ...
+
+    def look(self, picture: np.ndarray) -> bool:
+        """See the caller; called from one thread of its own while `step` goes on.
+
+        Args:
+            picture: [H, W, 3] uint8 RGB, from the caller's camera.
+
+        Returns:
+            Whether there is a face in it.
+        """
+        ...
+
+    def stop_looking(self) -> None:
+        """Let go of what `look` needs; called after the last one, from its thread."""
         ...
 
     def set_portrait(self, encoded: Any) -> None:

@@ -20,12 +20,14 @@ from aiortc import (
 from aiortc.codecs import vpx
 from aiortc.rtp import RtpPacket
 
+from streaming.camera import Camera
 from streaming.ice import IceSettings, candidates_of, with_shared_candidates, without_mdns
 from streaming.playout import Outlet
 
 VANISHED_S = 20.0
 """A peer from which nothing has come for so long has left."""
 WATCH_S = 1.0
+VP8 = "VP8"
 MOST_MEDIA = 16
 """Media sections of an offer: each costs aiortc a receiver."""
 
@@ -60,12 +62,12 @@ class _PacketTap:
         return False, None
 
 
-def _tap(receiver: RTCRtpReceiver, sink: PacketSink) -> None:
-    """Let the packets of this receiver go to `sink`."""
+def _tap(receiver: RTCRtpReceiver, tap: _PacketTap | Camera) -> None:
+    """Let the packets of this receiver go to `tap`."""
     name = "_RTCRtpReceiver__jitter_buffer"
     if not hasattr(receiver, name):
         raise RuntimeError("this version of aiortc keeps its jitter buffer elsewhere")
-    setattr(receiver, name, _PacketTap(sink))
+    setattr(receiver, name, tap)
 
 
 class Peer:
@@ -83,12 +85,13 @@ class Peer:
         self._outlet = outlet
         self.connection.on("connectionstatechange", self._on_state)
 
-    async def answer(self, sdp: str, sink: PacketSink | None) -> str:
+    async def answer(self, sdp: str, sink: PacketSink | None, camera: Camera | None = None) -> str:
         """Accept an offer and return the answer's SDP, with all candidates.
 
         Args:
             sdp: the offer.
             sink: where the microphone's packets go; None when the peer only watches.
+            camera: takes the peer's own picture, if one is offered in VP8; None to refuse it.
 
         Raises:
             ValueError: the offer cannot be read, or has nothing that this peer is for.
@@ -96,7 +99,9 @@ class Peer:
         """
         if sdp.count("\nm=") > MOST_MEDIA:
             raise ValueError(f"the offer has more than {MOST_MEDIA} media sections")
-        sound, picture = self._add_transceivers(wants_sound=sink is not None)
+        if f" {VP8}/" not in sdp:  # of what a camera may send, this alone is decoded
+            camera = None
+        sound, picture = self._add_transceivers(sink is not None, camera is not None)
         try:
             offer = RTCSessionDescription(with_shared_candidates(without_mdns(sdp)), "offer")
             await self.connection.setRemoteDescription(offer)
@@ -107,7 +112,9 @@ class Peer:
         if sink is not None:
             if sound.receiver.track is None:
                 raise ValueError("the offer sends no audio")
-            _tap(sound.receiver, sink)
+            _tap(sound.receiver, _PacketTap(sink))
+            if camera is not None and picture.receiver.track is not None:
+                _tap(picture.receiver, camera)
         elif sound.mid is None and picture.mid is None:
             raise ValueError("the offer asks for neither audio nor video")
         if self._outlet is not None:
@@ -122,7 +129,7 @@ class Peer:
             NoWayError: there is no address at which the peer could reach us.
         """
         assert self._outlet is not None, "there is nothing to send"
-        self._add_transceivers(wants_sound=False)
+        self._add_transceivers(wants_sound=False, wants_camera=False)
         return await self._describe(await self.connection.createOffer())
 
     async def accept(self, sdp: str) -> None:
@@ -179,18 +186,22 @@ class Peer:
             raise NoWayError("no TURN server gave an address: check --ice-server and its user")
         return sdp
 
-    def _add_transceivers(self, wants_sound: bool) -> tuple[RTCRtpTransceiver, RTCRtpTransceiver]:
+    def _add_transceivers(
+        self, wants_sound: bool, wants_camera: bool
+    ) -> tuple[RTCRtpTransceiver, RTCRtpTransceiver]:
         """One for sound, one for the picture, before the offer, so that it takes our codecs."""
         outlet = self._outlet
-        back = "sendrecv" if wants_sound else "sendonly"
         sound = self.connection.addTransceiver(
-            outlet.sound if outlet else "audio", direction=back if outlet else "recvonly"
+            outlet.sound if outlet else "audio",
+            direction=_direction(outlet is not None, wants_sound or outlet is None),
         )
         picture = self.connection.addTransceiver(
-            outlet.picture if outlet else "video", direction="sendonly" if outlet else "inactive"
+            outlet.picture if outlet else "video",
+            direction=_direction(outlet is not None, wants_camera),
         )
         sound.setCodecPreferences(_codecs("audio", "audio/opus"))
-        picture.setCodecPreferences(_codecs("video", "video/VP8", "video/rtx"))
+        if outlet or wants_camera:  # else any codec will do for a picture that never comes
+            picture.setCodecPreferences(_codecs("video", f"video/{VP8}", "video/rtx"))
         # aiortc stops the shared transport when the first m-line is not of its first transceiver
         sound._bundled = True
         return sound, picture
@@ -221,6 +232,12 @@ def _codecs(kind: str, *mime_types: str) -> list[Any]:
     capabilities = RTCRtpReceiver.getCapabilities(kind)
     assert capabilities is not None
     return [c for c in capabilities.codecs if c.mimeType in mime_types]
+
+
+def _direction(sends: bool, receives: bool) -> str:
+    if sends:
+        return "sendrecv" if receives else "sendonly"
+    return "recvonly" if receives else "inactive"
 
 
 def _is_sent(transceiver: RTCRtpTransceiver) -> bool:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from streaming.camera import Camera
 from streaming.face import FaceEngine
 from streaming.metrics import Metrics
 from streaming.playout import Publication, Step
@@ -63,6 +64,7 @@ class Session:
         source: SoundSource,
         outlets: list[Publication],
         seed: int | None = None,
+        camera: Camera | None = None,
     ) -> None:
         """A session that has not begun.
 
@@ -75,13 +77,15 @@ class Session:
             outlets: where steps go; the list may change at any time. Rate and drops are those of
                 the first one that it has now.
             seed: of the face's own motion; None for another one each time.
+            camera: shows the face who speaks; None without one.
         """
         self.name, self.link, self.counters = name, link, Counters()
         self.outlets = outlets
         self._own = outlets[0] if outlets else None
         self._source, self._metrics = source, metrics
         self._lookahead_ms = engine.lookahead_ms
-        self._maker = StepMaker(engine.open_stream(seed), engine.lookahead_ms, metrics)
+        self._face, self._camera = engine.open_stream(seed), camera
+        self._maker = StepMaker(self._face, engine.lookahead_ms, metrics)
         # one thread: the face and the decoder have state, and steps must stay in order
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"face-{name}")
         self._muted = False
@@ -90,7 +94,10 @@ class Session:
 
     async def run(self) -> None:
         """Live until the link or the sound is over; raises what else ended the session."""
-        jobs = [asyncio.create_task(job()) for job in (self._pump, self._measure, self.link.watch)]
+        work = [self._pump(), self._measure(), self.link.watch()]
+        if self._camera is not None:
+            work.append(self._camera.run(self._face))
+        jobs = [asyncio.create_task(job) for job in work]
         try:
             ended, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -134,6 +141,7 @@ class Session:
             "step_ms_p50": round(self._maker.step_ms_p50(), 2),
             "lookahead_ms": self._lookahead_ms,
             **counters,
+            **(self._camera.stats() if self._camera else {}),
         }
 
     async def _ask_face(self, method: Callable[[Any], Any], argument: Any) -> Any:

@@ -41,6 +41,7 @@ class MeterStream:
 
     def __init__(self, size: int) -> None:
         self.size, self.index, self.tint = size, 0, 0
+        self.wants_camera = False
         self.settings: dict[str, Any] = {"emotion": {"neutral": 1.0}, "strength": 1.0}
 
     def step(self, features: np.ndarray, render: bool = True) -> np.ndarray | None:
@@ -68,11 +69,18 @@ class MeterStream:
                 if name not in ("neutral", "happy"):
                     raise ValueError(f"unknown emotion {name!r}")
             self.settings["emotion"] = weights
-        elif kind == "pose" and message.get("source") in ("idle", "none"):
+        elif kind == "pose" and message.get("source") in ("idle", "none", "camera"):
             self.settings["pose"] = message["source"]
+            self.wants_camera = message["source"] == "camera"
         else:
             raise ValueError(f"unknown control message {kind!r}")
         return dict(self.settings)
+
+    def look(self, picture: np.ndarray) -> bool:
+        return False
+
+    def stop_looking(self) -> None:
+        return None
 
     def set_portrait(self, encoded: Any) -> None:
         self.tint = encoded
@@ -99,6 +107,6 @@ class MeterEngine:
             "model": "meter",
             "size": self.size,
             "emotions": ["neutral", "happy"],
-            "poses": ["idle", "none"],
+            "poses": ["idle", "none", "camera"],
             "settings": {"emotion": {"neutral": 1.0}, "strength": 1.0, "pose": "idle"},
         }
