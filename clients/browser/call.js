@@ -5,6 +5,7 @@ import { Refused, request } from "./api.js";
 const CONNECT_MS = 15000;
 const GATHER_MS = 1500;
 const PING_MS = 1000;
+const CAMERA_LIMITS = { maxBitrate: 300_000, maxFramerate: 12 };
 
 /**
  * Dispatches `stream` (detail: MediaStream), `stats` (the server's message), `refused` (its reason
@@ -22,7 +23,8 @@ export class Call extends EventTarget {
     if (this.#closed) return;
     this.peer = new RTCPeerConnection({ ...ice, bundlePolicy: "max-bundle" });
     this.peer.addTransceiver(microphone.getAudioTracks()[0], { direction: "sendrecv", streams: [microphone] });
-    this.peer.addTransceiver("video", { direction: "recvonly" });
+    // both ways from the start: a camera can then be sent without a new offer
+    this.picture = this.peer.addTransceiver("video", { direction: "sendrecv", sendEncodings: [CAMERA_LIMITS] });
     this.channel = this.peer.createDataChannel("control");
     this.channel.onmessage = ({ data }) => this.#hear(JSON.parse(data));
     this.#receive();
@@ -51,6 +53,11 @@ export class Call extends EventTarget {
   /** Replace what we send, without a new call. */
   async replaceMicrophone(microphone) {
     await this.peer.getSenders()[0].replaceTrack(microphone.getAudioTracks()[0]);
+  }
+
+  /** Send a camera's track, or none; the server sees it while the pose source is "camera". */
+  async sendCamera(track) {
+    await this.picture.sender.replaceTrack(track);
   }
 
   /** Leave; safe to call twice and before `open` is done. */

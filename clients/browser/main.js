@@ -1,6 +1,7 @@
 // Joins the page's parts. Read next: session.js (the life of a call), call.js (the wire), pad.js.
 
 import { Refused, request } from "./api.js";
+import { HeadCamera } from "./camera.js";
 import { inWords } from "./emotions.js";
 import { Figures } from "./figures.js";
 import { Hud } from "./hud.js";
@@ -18,10 +19,12 @@ const SEND_EVERY_MS = 50;
 const $ = (id) => document.getElementById(id);
 const settings = memory.load();
 let worn = "neutral"; // what the server wears from the start
+let firstPose = "idle"; // and how it holds its head
 const video = $("video");
 const pad = new EmotionPad($("pad"));
 const hud = new Hud();
 const meter = new LevelMeter($("meter"), $("level-text"));
+const camera = new HeadCamera($("camera"), $("camera-note"));
 const recorder = new CallRecorder();
 const session = new Session(() => ({ deviceId: settings.deviceId, echoCancellation: settings.echo }));
 
@@ -68,7 +71,10 @@ function remember(change) {
 
 session.addEventListener("state", ({ detail }) => showState(detail));
 session.addEventListener("problem", ({ detail }) => notice(detail));
-session.addEventListener("stats", ({ detail }) => figures && (figures.server = detail));
+session.addEventListener("stats", ({ detail }) => {
+  camera.hear(detail);
+  if (figures) figures.server = detail;
+});
 
 session.addEventListener("microphone", ({ detail: stream }) => {
   microphoneNode?.disconnect();
@@ -87,7 +93,8 @@ session.addEventListener("open", async ({ detail: call }) => {
   notice(null);
   window.__avatar.session = call.session;
   call.control({ type: "strength", value: settings.strength });
-  if (settings.pose) call.control({ type: "pose", source: settings.pose });
+  if (camera.on || settings.pose) sendPose();
+  camera.attach(call);
   if (muted) call.control({ type: "mute", value: true });
   sendEmotion();
   if (portrait) sendPortrait(portrait).then((taken) => taken || showPortrait(null));
@@ -99,6 +106,7 @@ session.addEventListener("open", async ({ detail: call }) => {
 
 session.addEventListener("close", () => {
   clearInterval(ticker);
+  camera.attach(null);
   figures?.roundTrip.stop();
   figures?.stop();
   figures = null;
@@ -110,6 +118,7 @@ session.addEventListener("close", () => {
 
 session.addEventListener("state", ({ detail: { state } }) => {
   if (state !== "idle") return;
+  camera.set(false);
   meter.stop();
   microphoneNode = null;
 });
@@ -170,6 +179,17 @@ $("strength").addEventListener("input", () => {
 
 const poseNames = { idle: "Natural", none: "Still" };
 
+function sendPose() {
+  const source = camera.on ? "camera" : settings.pose || firstPose;
+  session.call?.control({ type: "pose", source });
+}
+
+camera.addEventListener("problem", ({ detail }) => notice(detail));
+camera.addEventListener("change", ({ detail: on }) => {
+  sendPose();
+  $("pose").toggleAttribute("data-overruled", on);
+});
+
 function offerPoses(poses, current) {
   const chosen = poses.includes(settings.pose) ? settings.pose : current;
   $("pose").replaceChildren(...poses.map((pose) => {
@@ -179,7 +199,8 @@ function offerPoses(poses, current) {
     button.setAttribute("aria-checked", pose === chosen);
     button.addEventListener("click", () => {
       remember({ pose });
-      session.call?.control({ type: "pose", source: pose });
+      if (camera.on) camera.set(false);
+      else sendPose();
       offerPoses(poses, pose);
     });
     return button;
@@ -296,7 +317,10 @@ try {
   pad.setNames(about.emotions ?? []);
   worn = Object.keys(about.settings?.emotion ?? {})[0] ?? worn;
   if (about.notices?.length) notice(about.notices.join(" "));
-  offerPoses(about.poses ?? ["idle", "none"], about.settings?.pose ?? "idle");
+  const poses = about.poses ?? ["idle", "none"];
+  firstPose = about.settings?.pose ?? firstPose;
+  $("camera-box").hidden = !poses.includes("camera");
+  offerPoses(poses.filter((pose) => pose !== "camera"), firstPose);
 } catch (error) {
   notice(error.message);
   offerPoses(["idle", "none"], "idle");

@@ -1,6 +1,7 @@
 """The real page in a real browser against the real server, with a file as the microphone."""
 
 import shutil
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -34,11 +35,11 @@ FLAGS = [
 
 
 @asynccontextmanager
-async def browsing(address: str, microphone: Path, refuse: bool = False):
+async def browsing(address: str, microphone: Path, refuse: bool = False, flags: Sequence[str] = ()):
     """The open page; its console errors fail the test at the end."""
     from playwright.async_api import async_playwright
 
-    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone}"]
+    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone}", *flags]
     if refuse:
         flags[flags.index("--use-fake-ui-for-media-stream")] = "--deny-permission-prompts"
     errors = []
