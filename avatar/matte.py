@@ -12,6 +12,8 @@ CUT_SIDE = 192
 """GrabCut runs at this size, px; the edge is refined at full size."""
 CUT_ROUNDS = 3
 NO_RECTANGLE = (0, 0, 1, 1)
+RELAXATIONS = 12
+"""Steps towards a smooth membrane at every scale of the background's fill."""
 MAX_BACKDROP_SLOPE = 3.0
 """Steepest change of a plain backdrop at CUT_SIDE, grey levels per px."""
 
@@ -155,7 +157,7 @@ def fill_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
 
 
 def _spread(image: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Pull-push: average what is known over ever larger areas and use the finest that reaches."""
+    """A membrane over the hole: averages of what is known, from coarse to fine, each relaxed."""
     height, width = known.shape
     if min(height, width) <= 2 or known.all():
         return image
@@ -164,8 +166,9 @@ def _spread(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     colour = cv2.resize(image * known[..., None], half, interpolation=cv2.INTER_AREA)
     colour /= np.maximum(weight, 1e-6)[..., None]
     coarse = _spread(colour, np.minimum(1, 2 * weight))
-    coarse = cv2.GaussianBlur(coarse, (3, 3), 0)
     up = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    for _ in range(RELAXATIONS):
+        up = cv2.blur(up + known[..., None] * (image - up), (3, 3))
     return up + known[..., None] * (image - up)
 
 

@@ -16,12 +16,20 @@ FACE_OVAL = np.array([
 ])
 """Outline of the mesh, clockwise in the picture from the top of the forehead."""
 # fmt: on
-RINGS = (1.06, 1.15, 1.28, 1.45, 1.7, 2.0, 2.4)
-"""Radii of the rings around the face, in radii of its outline."""
+ROUND = (0.4, 0.75, 0.92, 1.0)
+"""Where rings lie between the face's outline, 0, and the outline of the head, 1."""
+BEYOND = (0.12, 0.35, 0.7, 1.1)
+"""Radii of the rings around the head beyond its own, in radii of the face's outline."""
+HEAD_RADII = (1.12, 1.55)
+"""Smallest and largest radius that the outline of a head may have above its jaw."""
+BEHIND_OUTLINE = 0.1
+"""How far beyond its visible outline the head goes on, radii: its edge bends but does not fold."""
+NECK_RADIUS = 1.3
+"""Radius below the jaw at which the neck is as deep as the sides of the head."""
 HEAD_RADIUS, STILL_RADIUS = 1.5, 2.5
 """Up to the first the surroundings move with the head; from the second on they stand still."""
-DEPTH_RADIUS = 1.8
-"""Radius where the surroundings are as deep as the head's axis: turning moves them least."""
+SIDE_DEPTH = 0.78
+"""How deep the outline of the head lies beside the face, inter-ocular distances; PIVOT[2] above."""
 NECK_LENGTH = 1.5
 """Inter-ocular distances below the chin over which the neck comes to rest."""
 SKIN_REACH = 0.35
@@ -48,22 +56,27 @@ def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-def surround(landmarks: np.ndarray, own: HeadPose, size: int) -> Surroundings:
+def surround(landmarks: np.ndarray, own: HeadPose, matte: np.ndarray) -> Surroundings:
     """Lay rings around the face and a grid over the rest of the picture.
+
+    The head is round: between the outline of the face and its own, which the matte shows, it is as
+    deep as an ellipsoid would be.
 
     Args:
         landmarks: [>=468, 3] float32 px.
         own: the portrait's pose.
-        size: side of the picture, px.
+        matte: [S, S] uint8, 255 where the person is.
     """
+    size = matte.shape[0]
     oval = landmarks[FACE_OVAL, :2]
     centre = oval.mean(0)
-    points = _outer_points(oval, centre, size)
+    outline = head_outline(oval, centre, matte)
+    points = _outer_points(oval, centre, outline, size)
     radius = _radius(points, oval, centre)
-    backwards = smoothstep(radius, 1.0, DEPTH_RADIUS)
-    rim_depth = landmarks[FACE_OVAL, 2] - _eye_depth(landmarks)
-    near = cKDTree(oval).query(points)[1]
-    depth = own.scale * PIVOT[2] * backwards + rim_depth[near] * (1 - backwards)
+    rim = landmarks[FACE_OVAL, 2] - _eye_depth(landmarks)
+    near, edge, end = _around(points, oval, centre, rim, outline, _outline_depth(oval, centre, own))
+    away = np.clip((radius - 1) / (edge - 1), 0, 1)
+    depth = near + (end - near) * away**2
     face = _lift(np.column_stack([points, depth]), own)
     distance, index = cKDTree(oval).query(points, k=3)
     weight = 1 / (distance + 1e-3)
@@ -78,9 +91,48 @@ def surround(landmarks: np.ndarray, own: HeadPose, size: int) -> Surroundings:
     )
 
 
-def _outer_points(oval: np.ndarray, centre: np.ndarray, size: int) -> np.ndarray:
+def head_outline(oval: np.ndarray, centre: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """Radius at which the head ends in the direction of each point of the face's outline, [36].
+
+    In radii of that outline; below the jaw, where the matte goes on, NECK_RADIUS.
+    """
+    radii = np.linspace(1.0, HEAD_RADII[1], 40)
+    at = centre + radii[:, None, None] * (oval - centre)
+    x, y = np.rint(at).astype(int).clip(0, matte.shape[0] - 1).transpose(2, 0, 1)
+    outside = matte[y, x] < 128
+    ends = np.where(outside.any(0), radii[outside.argmax(0)], HEAD_RADII[1])
+    below = (oval - centre)[:, 1] / np.abs((oval - centre)[:, 1]).max()
+    ends = np.where(below > 0.35, NECK_RADIUS, np.maximum(ends, HEAD_RADII[0]))
+    rolled = [np.roll(ends, shift) for shift in range(-3, 4)]
+    return np.average(rolled, axis=0, weights=(1, 2, 3, 4, 3, 2, 1)) + BEHIND_OUTLINE
+
+
+def _outline_depth(oval: np.ndarray, centre: np.ndarray, own: HeadPose) -> np.ndarray:
+    """How deep the head's outline lies in the direction of each point of the face's, px [36]."""
+    up = (centre - oval)[:, 1] / np.abs((oval - centre)[:, 1]).max()
+    return own.scale * (SIDE_DEPTH + (PIVOT[2] - SIDE_DEPTH) * np.clip(up, 0, 1))
+
+
+def _around(
+    points: np.ndarray, oval: np.ndarray, centre: np.ndarray, *values: np.ndarray
+) -> list[np.ndarray]:
+    """What is known in the directions of the outline [36], in those of other points [N]."""
+    arm, rim = points - centre, oval - centre
+    angle = np.arctan2(rim[:, 1], rim[:, 0])
+    order = np.argsort(angle)
+    towards = np.arctan2(arm[:, 1], arm[:, 0])
+    return [np.interp(towards, angle[order], v[order], period=2 * np.pi) for v in values]
+
+
+def _outer_points(
+    oval: np.ndarray, centre: np.ndarray, outline: np.ndarray, size: int
+) -> np.ndarray:
     """Rings and grid points inside the picture and outside the face, px [G, 2]; the border last."""
-    rings = np.concatenate([centre + r * (oval[::2] - centre) for r in RINGS])
+    arm, gap = oval - centre, outline[:, None] - 1
+    rings = np.concatenate(
+        [centre + (1 + t * gap) * arm for t in ROUND]
+        + [(centre + (outline[:, None] + r) * arm)[::2] for r in BEYOND]
+    )
     step = size / 14
     axis = np.linspace(0, size - 1, 15)
     grid = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
@@ -94,16 +146,8 @@ def _outer_points(oval: np.ndarray, centre: np.ndarray, size: int) -> np.ndarray
 
 def _radius(points: np.ndarray, oval: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Distance from the centre in units of the outline's radius in the same direction, [G]."""
-    arm, rim = points - centre, oval - centre
-    angle = np.arctan2(rim[:, 1], rim[:, 0])
-    order = np.argsort(angle)
-    reach = np.interp(
-        np.arctan2(arm[:, 1], arm[:, 0]),
-        angle[order],
-        np.linalg.norm(rim, axis=1)[order],
-        period=2 * np.pi,
-    )
-    return np.linalg.norm(arm, axis=1) / np.maximum(reach, 1e-6)
+    (reach,) = _around(points, oval, centre, np.linalg.norm(oval - centre, axis=1))
+    return np.linalg.norm(points - centre, axis=1) / np.maximum(reach, 1e-6)
 
 
 def _follow(
@@ -136,12 +180,12 @@ def face_vertices(landmarks: np.ndarray, own: HeadPose) -> np.ndarray:
 
 
 def triangulate(points: np.ndarray, face_triangles: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Triangles of the whole picture [M, 3] int32: surroundings, then the face from back to front.
+    """Triangles of the whole picture [M, 3] int32: surroundings, then the face, from back to front.
 
     Args:
         points: [N, 2] float px; the first 468 are the face, the others its surroundings.
         face_triangles: [F, 3], the mesh of the face.
-        depth: [468] float, smaller is nearer.
+        depth: [N] float, smaller is nearer.
     """
     outer = np.arange(468, len(points))
     used = np.concatenate([FACE_OVAL, outer])
@@ -149,6 +193,5 @@ def triangulate(points: np.ndarray, face_triangles: np.ndarray, depth: np.ndarra
     oval = points[FACE_OVAL]
     inside = _radius(points[cells].mean(1), oval, oval.mean(0)) < 1.0
     within = np.isin(cells, FACE_OVAL).all(1) & inside
-    cells = cells[~within]
-    order = np.argsort(-depth[face_triangles].mean(1))
-    return np.concatenate([cells, face_triangles[order]]).astype(np.int32)
+    ordered = [t[np.argsort(-depth[t].mean(1))] for t in (cells[~within], face_triangles)]
+    return np.concatenate(ordered).astype(np.int32)

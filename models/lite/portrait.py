@@ -89,9 +89,10 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     own = fit_pose(landmarks, rig.mesh.numpy())
     tracked = face_vertices(landmarks, own)
     neutral = close_lips(tracked - own_expression(rig, face.blendshapes, tracked))
-    outer = surround(landmarks, own, size)
+    outer = surround(landmarks, own, face.matte)
     seen = np.concatenate([landmarks[:468, :2], _project(outer.face, own)])
-    triangles = triangulate(seen, rig.triangles.numpy(), landmarks[:468, 2])
+    depth = np.concatenate([tracked, outer.face]) @ own.rotation[2]
+    triangles = triangulate(seen, rig.triangles.numpy(), depth)
     source, triangles = line_openings(seen, triangles)
     points = rig.point_indices.numpy()
     return LitePortrait(
