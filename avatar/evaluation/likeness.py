@@ -14,8 +14,8 @@ import numpy as np
 from avatar.evaluation.footage import track_face
 from avatar.media import read_pictures
 from avatar.tracking import FaceTracker
+from models.lite.contours import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from models.lite.mesh import face_vertices
-from models.lite.portrait import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from models.lite.pose import fit_pose
 
 LIPS = np.unique(np.concatenate([INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER]))

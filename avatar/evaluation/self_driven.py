@@ -20,10 +20,11 @@ from avatar.pose import BLINK, GAZE_X, GAZE_Y, blink_closure, smooth
 from avatar.speech_free import without_speech
 from avatar.tracking import FaceTracker
 from avatar.training.rig import fit_jacobians, geodesics
+from models.lite.contours import EYE_RIMS, INNER_LOWER, INNER_UPPER
 from models.lite.eyes import GAZE_REACH
 from models.lite.head import LiteTalkingHead
 from models.lite.mesh import face_vertices
-from models.lite.portrait import EYE_RIMS, INNER_LOWER, INNER_UPPER, LitePortrait
+from models.lite.portrait import LitePortrait
 from models.lite.pose import HeadPose, fit_pose, pose_between
 from models.lite.rig import Rig
 from models.talking_head import POSE_DIMS, FaceImage, Motion

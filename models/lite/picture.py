@@ -8,17 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.lite.contours import INNER_LOWER, INNER_UPPER, LOWER_LID, UPPER_LID
 from models.lite.eyes import GAZE_REACH, draw_eyes
 from models.lite.lids import close_lids, closures, draw_lashes
 from models.lite.mouth import CORNERS, draw_mouth
-from models.lite.portrait import (
-    INNER_LOWER,
-    INNER_UPPER,
-    LOWER_LID,
-    OPENINGS,
-    UPPER_LID,
-    LitePortrait,
-)
+from models.lite.portrait import OPENINGS, LitePortrait
 from models.lite.pose import place, rotation_matrix
 from models.lite.rig import Rig, skin
 from models.lite.warp import warp as cpu_warp

@@ -13,41 +13,38 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from models.lite.contours import (
+    EYE_RIMS,
+    INNER_LOWER,
+    INNER_UPPER,
+    LIP_ROWS,
+    LOWER_LID,
+    OUTER_LOWER,
+    OUTER_UPPER,
+    UPPER_LID,
+)
 from models.lite.lids import Lid, fit_lids
+from models.lite.lip_edge import lip_trims
 from models.lite.mesh import Surroundings, face_vertices, surround, triangulate
 from models.lite.mouth import MouthFit, fit_mouth
 from models.lite.pose import HeadPose, fit_pose
+from models.lite.resting_lips import rest_lips, row_share
 from models.lite.rig import Rig, expression_weights, skin
 from models.lite.wrinkles import Wrinkles, fit_wrinkles
 from models.talking_head import FaceImage
 
-# fmt: off
-INNER_UPPER = np.array([78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308])
-INNER_LOWER = np.array([78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308])
-"""Inner contours of the lips, image left to image right; they share the corners."""
-OUTER_UPPER = np.array([61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291])
-OUTER_LOWER = np.array([61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291])
-"""Outer contours of the lips, in step with the inner ones."""
-UPPER_LID = np.array([246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398])
-LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 381, 382])
-"""Lid contours of both eyes, corners left out; upper and lower correspond."""
-# fmt: on
-EYE_RIMS = np.concatenate([UPPER_LID, LOWER_LID, [33, 133, 362, 263]])
 OPENINGS = np.concatenate([EYE_RIMS, INNER_UPPER, INNER_LOWER])
 """Vertices around eyes and mouth that exist twice: on the skin, and on what is seen through it."""
-OWN_PREFIXES = ("mouth", "jaw", "cheekSquint", "eyeSquint", "noseSneer")
-"""Expressions that are taken off the portrait, what a smile does to the eyes among them; brows, and
-lids that are wide or half closed, stay as the person carries them."""
+OWN_PREFIXES = ("mouth", "jaw", "cheekSquint", "noseSneer")
+"""Expressions that are taken off the portrait; brows and lids stay as the person carries them."""
 RESIDUAL_SMILE = (-0.2, 0.6)
 """Bounds of the smile that is taken off beyond what the scores say; below zero it is put back."""
-LIP_TRIM = (0.12, 0.35)
-"""Share of a lip's thickness that is not trusted at its inner edge, mouth closed and open."""
+LIP_RIM = 0.12
+"""Share of a lip's thickness by which what is seen between the lips is coloured like their edge."""
 LID_EDGE = 0.06
 """How far beyond the lids' contours their edge is taken, in openings of the eye."""
 CRISP_AMOUNT, CRISP_SIGMA = 0.7, 1.2
 """Strength and radius (px at a picture of 512) of the unsharp mask on the portrait."""
-CLOSING_REACH = 0.16
-"""Inter-ocular distances over which closing the lips of the portrait moves the skin around them."""
 
 
 class LitePortrait(NamedTuple):
@@ -88,12 +85,13 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     landmarks = face.landmarks.astype(np.float32)
     own = fit_pose(landmarks, rig.mesh.numpy())
     tracked = face_vertices(landmarks, own)
-    neutral = close_lips(tracked - own_expression(rig, face.blendshapes, tracked))
+    relaxed = tracked - own_expression(rig, face.blendshapes, tracked)
+    neutral = rest_lips(relaxed, tracked)
     outer = surround(landmarks, own, face.matte)
     seen = np.concatenate([landmarks[:468, :2], _project(outer.face, own)])
     depth = np.concatenate([tracked, outer.face]) @ own.rotation[2]
     triangles = triangulate(seen, rig.triangles.numpy(), depth)
-    source, triangles = line_openings(seen, triangles)
+    source, triangles = line_openings(seen, triangles, face.image)
     points = rig.point_indices.numpy()
     return LitePortrait(
         x0=torch.from_numpy(neutral[points, :2].copy())[None],
@@ -111,33 +109,39 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     )
 
 
-def line_openings(source: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def line_openings(
+    source: np.ndarray, triangles: np.ndarray, image: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Give what is seen through lids and lips vertices of its own: it does not move with them.
 
-    It is coloured like the edge of lips and lids, as the rim of the mouth and the eyes that are
-    drawn over it. The lips' own edge is taken a little inside their red, so that teeth which show
-    in the portrait do not stick to it.
+    It is coloured like the edge of upper lip and lids, as the rim of the mouth and the eyes that
+    are drawn over it. The lips' own edge is taken a little inside their red, so that teeth which
+    show in the portrait do not stick to it.
 
     Args:
         source: [N, 2] float32 px, where the vertices are in the portrait.
         triangles: [M, 3] int32.
+        image: [S, S, 3] uint8 RGB portrait.
 
     Returns:
         [N + len(OPENINGS), 2] float32 px and triangles that use the new vertices.
     """
     out = source.copy()
-    inner = np.concatenate([INNER_UPPER, INNER_LOWER])
-    outer = np.concatenate([OUTER_UPPER, OUTER_LOWER])
-    opened = np.linalg.norm(source[14] - source[13]) / np.linalg.norm(source[308] - source[78])
-    trim = np.interp(opened, (0.03, 0.15), LIP_TRIM)
-    out[inner] += trim * (source[outer] - source[inner])
+    lips = ((INNER_UPPER, OUTER_UPPER), (INNER_LOWER, OUTER_LOWER))
+    trims = lip_trims(image, *((source[inner], source[outer]) for inner, outer in lips))
+    for (inner, outer), rows, trim in zip(lips, LIP_ROWS, trims, strict=True):
+        for row in (inner, *rows):
+            share = row_share(source, inner, row, outer)
+            out[row] += (trim * (1 - share))[:, None] * (source[outer] - source[inner])
     rim = out.copy()
-    rim[inner] += LIP_TRIM[0] * (source[outer] - source[inner])
+    rim[INNER_UPPER] += LIP_RIM * (source[OUTER_UPPER] - source[INNER_UPPER])
+    rim[INNER_LOWER] = rim[INNER_UPPER]
     for lids, across in ((UPPER_LID, LOWER_LID), (LOWER_LID, UPPER_LID)):
         rim[lids] += LID_EDGE * (source[lids] - source[across])
     renamed = np.arange(len(source))
     renamed[OPENINGS] = len(source) + np.arange(len(OPENINGS))
-    fills = np.any([np.isin(triangles, rims).all(1) for rims in (inner, EYE_RIMS)], axis=0)
+    mouth = np.concatenate([INNER_UPPER, INNER_LOWER])
+    fills = np.any([np.isin(triangles, rims).all(1) for rims in (mouth, EYE_RIMS)], axis=0)
     relabelled = np.where(fills[:, None], renamed[triangles], triangles)
     return np.concatenate([out, rim[OPENINGS]]), relabelled.astype(np.int32)
 
@@ -173,28 +177,6 @@ def _displacement(rig: Rig, weights: np.ndarray) -> np.ndarray:
 def _corner_lift(face: np.ndarray) -> float:
     """Height of the lips' middle minus that of the mouth's corners (y down), face frame."""
     return float(face[[61, 291], 1].mean() - face[[0, 17], 1].mean())
-
-
-def close_lips(face: np.ndarray) -> np.ndarray:
-    """The face [468, 3] with its lips just touching; upper and lower lip give way by halves."""
-    gap = (face[INNER_LOWER, 1] - face[INNER_UPPER, 1])[1:-1]
-    out = face.copy()
-    for rim, share in ((INNER_UPPER[1:-1], 0.5), (INNER_LOWER[1:-1], -0.5)):
-        away = face[:, None, :2] - face[rim, :2]
-        weight = np.exp(-((away**2).sum(-1)) / CLOSING_REACH**2)
-        side = _lip_side(face, rim[len(rim) // 2] == 13)
-        pull = (weight * gap).sum(1) / np.maximum(weight.sum(1), 1e-6)
-        out[:, 1] += share * pull * weight.max(1) * side
-    out[INNER_UPPER] = out[INNER_LOWER] = (out[INNER_UPPER] + out[INNER_LOWER]) / 2
-    return out
-
-
-def _lip_side(face: np.ndarray, upper: bool) -> np.ndarray:
-    """1 for the vertices above (or below) the line between the lips, 0 for the others, [468]."""
-    line = np.interp(
-        face[:, 0], face[INNER_UPPER, 0], (face[INNER_UPPER, 1] + face[INNER_LOWER, 1]) / 2
-    )
-    return (face[:, 1] <= line + 1e-6) if upper else (face[:, 1] >= line - 1e-6)
 
 
 def crisp(image: np.ndarray) -> np.ndarray:

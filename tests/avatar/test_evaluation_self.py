@@ -45,7 +45,7 @@ def test_tracked_key_points_play_the_clip_again(clip, tmp_path):
     assert np.ptp(opened[0]) > 0.1
     assert np.corrcoef(*opened)[0, 1] > 0.95
     tracked, spoken = (scores[driver][clip.stem] for driver in ("tracked", "sound"))
-    assert tracked["m_lmd"] < 2 < spoken["m_lmd"]  # the sound is silence, so the jaw stays shut
+    assert tracked["m_lmd"] < 3 < spoken["m_lmd"]  # the sound is silence, so the jaw stays shut
     assert tracked["ssim_mouth"] > spoken["ssim_mouth"]
 
 

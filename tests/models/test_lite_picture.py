@@ -2,9 +2,18 @@ import numpy as np
 import pytest
 import torch
 
+from models.lite.contours import (
+    INNER_LOWER,
+    INNER_UPPER,
+    LIP_ROWS,
+    LOWER_LID,
+    OUTER_LOWER,
+    OUTER_UPPER,
+    UPPER_LID,
+)
 from models.lite.lids import close_lids
+from models.lite.lip_edge import lip_trims
 from models.lite.picture import place_vertices, talking_face
-from models.lite.portrait import INNER_LOWER, INNER_UPPER, LOWER_LID, UPPER_LID
 from models.talking_head import POSE_DIMS, Motion
 
 
@@ -111,3 +120,27 @@ def test_a_blink_draws_lashes_over_even_skin(lite, lite_portrait, pose):
         lashes = picture[row - 1 : row + 3, column - 4 : column + 5].min(0)
         assert lid.std() < 12
         assert lashes.mean() < lid.mean() - 40
+
+
+def test_the_rows_of_the_resting_lips_are_in_order(lite_portrait):
+    """From the line where the lips touch outwards: no row lies on the other side of the next."""
+    y = lite_portrait.neutral[:, 1]
+    for inner, (near, far), outer, side in (
+        (INNER_UPPER, LIP_ROWS[0], OUTER_UPPER, -1),
+        (INNER_LOWER, LIP_ROWS[1], OUTER_LOWER, 1),
+    ):
+        rows = side * np.stack([y[row][1:-1] for row in (inner, near, far, outer)])
+        assert (np.diff(rows, axis=0) > -1e-4).all()
+
+
+def test_teeth_of_the_portrait_are_not_taken_for_lips():
+    """The contours lie on white teeth; the red of the lips begins halfway outwards."""
+    picture = np.full((60, 100, 3), (170, 80, 80), np.uint8)
+    picture[20:40] = (235, 230, 220)
+    x = np.linspace(20, 80, 11)
+    rows = {y: np.column_stack([x, np.full(11, y)]).astype(np.float32) for y in (14, 26, 34, 46)}
+    upper, lower = lip_trims(picture, (rows[26], rows[14]), (rows[34], rows[46]))
+    for trim in (upper, lower):
+        assert (trim > 0.5).all() and (trim <= 0.7).all()
+    shut = lip_trims(picture, (rows[26], rows[14]), (rows[26], rows[46]))
+    assert np.allclose(shut, 0.12)
