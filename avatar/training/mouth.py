@@ -22,8 +22,10 @@ COLOURS = {"M_Teeth": (226, 218, 203), "M_GumsTongue": (158, 82, 82)}
 DEPTH_FADE = 0.9
 """Inter-ocular distances behind the front teeth at which the light has fallen to its floor."""
 LIGHT_FLOOR = 0.30
-THROAT_BELOW = 0.05
-"""Parts of the skull this far below the lip line are the throat, which would hide the tongue."""
+THROAT_BELOW = -0.03
+"""Gums of the skull below this are the throat, which would hide the tongue."""
+JAW_SHOWN = 0.35
+"""Weight of the opened jaw at which the lower layer is seen: from above, so the tongue shows."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,15 +45,17 @@ def run(args: argparse.Namespace) -> None:
     moved = np.linalg.norm(jaw_open, axis=1)
     triangles, colours = inside_triangles(ict)
     lower = moved[triangles].mean(1) > 0.25 * moved[triangles].max()
-    throat = ~lower & (vertices[triangles, 1].mean(1) > THROAT_BELOW)
+    gums = (colours == COLOURS["M_GumsTongue"]).all(1)
+    throat = ~lower & gums & (vertices[triangles, 1].mean(1) > THROAT_BELOW)
     triangles, colours, lower = triangles[~throat], colours[~throat], lower[~throat]
-    layers = {
-        "upper": render(vertices, triangles[~lower], colours[~lower]),
-        "lower": render(vertices, triangles[lower], colours[lower]),
-    }
     teeth = np.unique(triangles[lower])
     chin = surface_points(jaw_open, on_ict)[152, 1]
     front = teeth[vertices[teeth, 2] < np.quantile(vertices[teeth, 2], 0.3)]
+    opened = vertices + JAW_SHOWN * (jaw_open - jaw_open[front].mean(0))
+    layers = {
+        "upper": render(vertices, triangles[~lower], colours[~lower]),
+        "lower": render(opened, triangles[lower], colours[lower]),
+    }
     settings = {
         "pixels_per_unit": PIXELS_PER_UNIT,
         "jaw_ratio": float(jaw_open[front, 1].mean() / chin),

@@ -13,13 +13,14 @@ STEPS = np.linspace(0.0, 0.9, 28)
 """Places across a lip that are looked at: 0 its inner contour, 1 its outer one."""
 RED_FROM = 0.3
 """Places from which on the lip's own red is looked for."""
-SMALLEST, LARGEST = 0.12, 0.7
-"""Share of a lip's thickness that is not trusted at its inner edge, at least and at most."""
+SMALLEST, LARGEST = 0.12, (0.7, 0.3)
+"""Share of a lip's thickness that is not trusted at its inner edge, at least, and at most of the
+upper and of the lower lip; the lower one shines, and is rarely missed by the tracker."""
 MARGIN = 0.1
 """How much further than the last pixel that is no lip, in thicknesses of the lip."""
 TELLING_RED = 0.02
 """Least difference in redness between lip and teeth that tells them apart."""
-DARK_SHARE = 0.6
+DARK_SHARE = 0.7
 """Luma, as a share of the lip's, below which a pixel is the dark of the mouth."""
 SHUT = 0.03
 """Opening over width up to which the lips are shut and their contours trusted."""
@@ -51,7 +52,8 @@ def lip_trims(
     teeth_red = np.median(teeth[..., 0])
     limit = (lip_red + teeth_red) / 2 if lip_red - teeth_red > TELLING_RED else -np.inf
     upper_trim, lower_trim = (
-        _end((lip[..., 0] < limit) | (lip[..., 1] < DARK_SHARE * lip_luma)) for lip in lips
+        _end((lip[..., 0] < limit) | (lip[..., 1] < DARK_SHARE * lip_luma), largest)
+        for lip, largest in zip(lips, LARGEST, strict=True)
     )
     return upper_trim, lower_trim
 
@@ -67,8 +69,8 @@ def _seen(image: np.ndarray, at: np.ndarray) -> np.ndarray:
     return np.stack([red, luma], -1)
 
 
-def _end(strange: np.ndarray) -> np.ndarray:
+def _end(strange: np.ndarray, largest: float) -> np.ndarray:
     """Where the run of strange pixels that starts at the inner contour ends, [steps, n] -> [n]."""
     run = np.logical_and.accumulate(strange | (STEPS < SMALLEST)[:, None], axis=0)
     ends = STEPS[run.sum(0) - 1] + np.where(strange[STEPS < SMALLEST].any(0), MARGIN, 0)
-    return np.clip(median_filter(ends, 3, mode="nearest"), SMALLEST, LARGEST).astype(np.float32)
+    return np.clip(median_filter(ends, 3, mode="nearest"), SMALLEST, largest).astype(np.float32)

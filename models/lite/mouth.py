@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 
 from models.checkpoints import load_tensors
+from models.lite.own_teeth import keep_own_teeth
+from models.lite.pose import HeadPose, place, rotation_matrix
 
 CORNERS = (78, 308)
 """Inner corners of the mouth, image left and image right."""
@@ -56,18 +58,67 @@ def _layers() -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     return tensors["upper"].numpy(), tensors["lower"].numpy(), settings
 
 
-def fit_mouth(neutral: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> MouthFit:
-    """Scale the layers to a face and tone them to its light.
+class LayerFrame(NamedTuple):
+    """How the layers lie in a picture.
+
+    origin: [2] float px, where the middle of the closed lips would be.
+    axis: [2] float unit vector along the mouth, towards image right.
+    per_px: [2] float, layer pixels per picture pixel, along and across the mouth.
+    shift: [2] float layer pixels, parallax of the teeth behind the lips.
+    """
+
+    origin: np.ndarray
+    axis: np.ndarray
+    per_px: np.ndarray
+    shift: np.ndarray
+
+    def to_picture(self, height: int, width: int) -> np.ndarray:
+        """The affine map [2, 3] from pixels of a layer of that size to those of the picture."""
+        across = np.array([-self.axis[1], self.axis[0]])
+        basis = np.stack([self.axis / self.per_px[0], across / self.per_px[1]], axis=1)
+        middle = np.array([width, height]) / 2 + self.shift
+        return np.column_stack([basis, self.origin - basis @ middle])
+
+
+def layer_frame(
+    mouth: MouthFit, own: HeadPose, pose: np.ndarray, corners: np.ndarray
+) -> LayerFrame:
+    """Lay the layers into a picture.
+
+    Args:
+        mouth: of the portrait.
+        own: the portrait's pose.
+        pose: [>= 6] float32, POSE_DIMS of the contract.
+        corners: [2, 2] float px, the corners of the mouth, image left and image right.
+    """
+    along = corners[1] - corners[0]
+    rotation = rotation_matrix(*pose[:3]) @ own.rotation
+    px = own.scale * (1 + float(pose[5]))
+    facing = np.array([max(rotation[0, 0], 0.5), max(rotation[1, 1], 0.5)])
+    return LayerFrame(
+        origin=place(mouth.anchor[None], own, pose)[0],
+        axis=along / max(float(np.linalg.norm(along)), 1e-6),
+        per_px=mouth.pixels_per_unit / px / facing,
+        shift=-mouth.depth * mouth.pixels_per_unit * rotation[:2, 2],
+    )
+
+
+def fit_mouth(
+    neutral: np.ndarray, own: HeadPose, image: np.ndarray, landmarks: np.ndarray, lips: np.ndarray
+) -> MouthFit:
+    """Scale the layers to a face, tone them to its light, and keep the teeth that it shows.
 
     Args:
         neutral: [468, 3] float32, the face at rest, lips closed, face frame.
+        own: the portrait's pose.
         image: [S, S, 3] uint8 RGB portrait.
         landmarks: [>= 468, >= 2] float32 px of `image`.
+        lips: [2, n, 2] float32 px, inner edges of upper and lower lip in `image`.
     """
     upper, lower, settings = _layers()
     width = float(np.linalg.norm(np.diff(neutral[list(CORNERS)], axis=0)))
     tone = _tone(image, landmarks)
-    return MouthFit(
+    mouth = MouthFit(
         upper=_toned(upper, tone),
         lower=_toned(lower, tone),
         cavity=np.array(CAVITY, np.float32) * tone,
@@ -76,6 +127,9 @@ def fit_mouth(neutral: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> 
         depth=settings["depth"],
         anchor=(neutral[13] + neutral[14]) / 2 + np.array([0, TEETH_BELOW_LIP, 0], np.float32),
     )
+    frame = layer_frame(mouth, own, np.zeros(6), lips[0, [0, -1]])
+    to_picture = frame.to_picture(*upper.shape[:2])
+    return mouth._replace(upper=keep_own_teeth(mouth.upper, image, lips, to_picture))
 
 
 def _tone(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ from torch import Tensor
 from models.lite.contours import INNER_LOWER, INNER_UPPER, LOWER_LID, UPPER_LID
 from models.lite.eyes import GAZE_REACH, draw_eyes
 from models.lite.lids import close_lids, closures, draw_lashes
-from models.lite.mouth import CORNERS, draw_mouth
+from models.lite.mouth import CORNERS, draw_mouth, layer_frame
 from models.lite.portrait import OPENINGS, LitePortrait
-from models.lite.pose import place, rotation_matrix
+from models.lite.pose import place
 from models.lite.rig import Rig, skin
 from models.lite.warp import warp as cpu_warp
 from models.lite.wrinkles import BROW_INNER, folded
@@ -91,16 +91,9 @@ def place_vertices(portrait: LitePortrait, face: np.ndarray, pose: np.ndarray) -
 def _draw_inside(
     out: np.ndarray, portrait: LitePortrait, face: np.ndarray, target: np.ndarray, pose: np.ndarray
 ) -> None:
-    mouth, own = portrait.mouth, portrait.own
-    origin = place(mouth.anchor[None], own, pose)[0]
-    along = target[CORNERS[1]] - target[CORNERS[0]]
-    axis = along / max(float(np.linalg.norm(along)), 1e-6)
-    rotation = rotation_matrix(*pose[:3]) @ own.rotation
-    px = own.scale * (1 + float(pose[5]))
-    facing = np.array([max(rotation[0, 0], 0.5), max(rotation[1, 1], 0.5)])
-    per_px = mouth.pixels_per_unit / px / facing
-    shift = -mouth.depth * mouth.pixels_per_unit * rotation[:2, 2]
+    mouth = portrait.mouth
+    frame = layer_frame(mouth, portrait.own, pose, target[list(CORNERS)])
     drop = (face[CHIN] - portrait.neutral[CHIN])[:2] * mouth.jaw_ratio
     jaw = (drop + np.array([0, LOWER_TEETH_BELOW])) * mouth.pixels_per_unit
-    arrays = (target[INNER_UPPER], target[INNER_LOWER], origin, axis, per_px, shift, jaw)
+    arrays = (target[INNER_UPPER], target[INNER_LOWER], *frame, jaw)
     draw_mouth(out, mouth.upper, mouth.lower, mouth.cavity, *(a.astype(np.float32) for a in arrays))

@@ -33,6 +33,7 @@ from models.lite.rig import Rig, expression_weights, skin
 from models.lite.wrinkles import Wrinkles, fit_wrinkles
 from models.talking_head import FaceImage
 
+LIP_EDGES = np.stack([INNER_UPPER, INNER_LOWER])
 OPENINGS = np.concatenate([EYE_RIMS, INNER_UPPER, INNER_LOWER])
 """Vertices around eyes and mouth that exist twice: on the skin, and on what is seen through it."""
 OWN_PREFIXES = ("mouth", "jaw", "cheekSquint", "noseSneer")
@@ -103,7 +104,7 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
         triangles=triangles,
         pixels=premultiply(crisp(face.image), face.matte),
         background=np.ascontiguousarray(face.background),
-        mouth=fit_mouth(neutral, face.image, landmarks),
+        mouth=fit_mouth(neutral, own, face.image, landmarks, source[LIP_EDGES]),
         wrinkles=fit_wrinkles(landmarks, own.scale, size),
         lids=fit_lids(face.image, landmarks),
     )
