@@ -14,7 +14,7 @@ import numpy as np
 
 from avatar.training import sentences
 from avatar.training.phonemes import Phone
-from avatar.training.recordings import prompt_speaker
+from avatar.training.recordings import prompt_speakers, prompts
 from avatar.training.voices import Utterance, Voice
 
 RATE = 16000
@@ -80,10 +80,11 @@ def make_corpus(folder: Path, options: CorpusOptions) -> list[Path]:
             known = voice.name.startswith("kokoro")  # its delay is the same for every speaker
             save_utterances(path, said if known else synchronised(said))
     files = [folder / f"{voice.name}.npz" for voice in voices]
-    prompts = folder / "prompts.npz"
-    if not prompts.exists() and (said := prompt_speaker()):
-        save_utterances(prompts, said)
-    return [*files, prompts] if prompts.exists() else files
+    for name, paths in prompt_speakers().items():
+        files.append(folder / f"{name}.npz")
+        if not files[-1].exists():
+            save_utterances(files[-1], prompts(paths))
+    return files
 
 
 def _speech(voice: Voice, seconds: float, seed: int) -> Iterator[Utterance]:

@@ -33,7 +33,7 @@ HELD_OUT_CLIPS = ("grid_lbbc2a", "grid_pwij3p")
 """Tracked clips of speakers who are never trained on either."""
 SHARES = {
     "kokoro": 1.0, "espeak": 2.0, "flite": 6.0, "festival": 5.0, "piper": 8.0, "real": 8.0,
-    "prompts": 16.0, "tracked": 4.0,
+    "prompts": 12.0, "tracked": 4.0,
 }  # fmt: skip
 """How often a voice of each kind speaks; a Kokoro speaker is one of hundreds."""
 

@@ -19,8 +19,15 @@ from avatar.training.voices import Utterance
 RATE = 16000
 UNKNOWN_LANGUAGES = ("asterisk_ru",)
 """Recordings in languages of which the recogniser makes no sense."""
-PROMPTS = Path("/usr/share/asterisk/sounds/it_IT_m_Carlo")
-"""Debian's `asterisk-core-sounds-it-g722`: a man's telephone prompts (CC-BY 3.0, Carlo Flora)."""
+PROMPTS = {
+    "asterisk-core-sounds-it-g722": "it_IT_m_Carlo",
+    "asterisk-core-sounds-ru-g722": "ru_RU_f_IvrvoiceRU",
+    "asterisk-prompt-fr-armelle": "fr",
+}
+"""Debian's packages of telephone prompts that may be learnt from, and the folder of each: Carlo
+Flora (CC-BY 3.0), Maxim Topal (CC-BY 3.0), Armelle Desjardins (BSD-style). Other packages are
+share-alike."""
+SYSTEM = Path("/usr/share")
 
 
 class TrackedClip(NamedTuple):
@@ -52,18 +59,31 @@ def allowed(data: Path, kind: str) -> list[str]:
     )
 
 
-def prompt_speaker(folder: Path = PROMPTS, seconds: float = 300.0) -> list[Utterance]:
-    """Telephone prompts that last 2.5 to 12 s, none where they are not installed.
+def prompt_speakers(system: Path = SYSTEM) -> dict[str, list[Path]]:
+    """Telephone prompts of every installed speaker of PROMPTS, by a name for the speaker."""
+    speakers = {}
+    for package, folder in PROMPTS.items():
+        if (system / "doc" / package).is_dir():
+            files = (system / "asterisk" / "sounds" / folder).rglob("*.g*")
+            speakers[f"prompts-{folder[:2]}"] = sorted(files)
+    return speakers
+
+
+def prompts(paths: list[Path], seconds: float = 300.0) -> list[Utterance]:
+    """Prompts that last 2.5 to 12 s, as the recogniser hears them.
 
     Args:
-        folder: of G.722 files.
+        paths: of G.722 or GSM files; those without sound are left out.
         seconds: how long all of them last together, about.
     """
     from avatar.media import read_sound
 
     said: list[Utterance] = []
-    for path in sorted(folder.glob("*.g722")):
-        samples = read_sound(path, RATE)[0]
+    for path in paths:
+        try:
+            samples = read_sound(path, RATE)[0]
+        except ValueError:
+            continue
         if 2.5 * RATE <= len(samples) <= 12 * RATE and seconds > 0:
             said.append(Utterance(samples, recognised_phones(samples)))
             seconds -= len(samples) / RATE

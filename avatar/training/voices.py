@@ -17,11 +17,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from avatar.training.phonemes import Phone, canonical, stretched, with_silence
+from avatar.training.phonemes import SILENCE, Phone, canonical, stretched, with_silence
 from avatar.training.recogniser import recognised_phones
 from avatar.training.sound import read_wave, resample
 
 RATE = 16000
+QUIET, PAUSE, MARGIN = 0.006, 0.1, 0.02
+"""Below this share of the loudest 10 ms, for so many seconds, nobody speaks but for the margin."""
 
 
 class Utterance(NamedTuple):
@@ -49,8 +51,27 @@ def finished(
     """An utterance of an engine's sound and phonemes, which it reports `lag` seconds late."""
     samples = resample(samples, rate, RATE)
     known = canonical(stretched(phones, 1.0, -lag), alphabet)
-    spoken = [p for p in known if p.symbol != "sil"]
+    spoken = cut_to_sound(samples, [p for p in known if p.symbol != SILENCE])
     return Utterance(samples, with_silence(spoken, len(samples) / RATE))
+
+
+def cut_to_sound(samples: np.ndarray, phones: list[Phone]) -> list[Phone]:
+    """The phones without the pauses that an engine counts to them, [S] float32 at 16 kHz."""
+    n = len(samples) // 160
+    level = np.sqrt(np.square(samples[: 160 * n].reshape(n, 160)).mean(axis=1))
+    loud = np.flatnonzero(level > QUIET * level.max(initial=0.0))
+    if not len(loud):
+        return []
+    breaks = np.flatnonzero(np.diff(loud) > PAUSE * 100)
+    starts = loud[[0, *(breaks + 1)]] / 100 - MARGIN
+    ends = (loud[[*breaks, -1]] + 1) / 100 + MARGIN
+    out = []
+    for symbol, start, end in phones:
+        firsts, lasts = np.maximum(starts, start), np.minimum(ends, end)
+        longest = int((lasts - firsts).argmax())
+        if lasts[longest] - firsts[longest] >= 0.01:
+            out.append(Phone(symbol, float(firsts[longest]), float(lasts[longest])))
+    return out
 
 
 def flite_voices() -> list[Voice]:

@@ -17,7 +17,7 @@ from avatar.training.spectra import cepstra, log_mel
 from avatar.training.takes import PAD, heard_utterances, load_said, save_heard
 from avatar.training.variation import FRAMES, Variety, Voices, new_examples, varied
 from avatar.training.visemes import SOUNDS, VISEMES, Timing, mouth_measures
-from avatar.training.voices import Utterance
+from avatar.training.voices import Utterance, cut_to_sound
 from models.lite.motion import load_motion
 from models.lite.rig import load_rig
 from streaming.features import windows_of
@@ -155,6 +155,14 @@ def test_spectra_keep_the_mouth_and_the_phonemes_in_step(utterances, tones):
         closed = [p for p in said.phones if p.symbol == "m"]
         rows = [round(((p.start + p.end) / 2 + PAD) * 100 - 1) for p in closed]
         assert kept.measures[rows, 0].max(initial=0) < 0.15
+
+
+def test_pauses_that_an_engine_counts_to_a_phoneme_are_silent():
+    sound = np.concatenate([tone("ɑ", 0.3), np.zeros(8000), tone("m", 0.3), np.zeros(8000)])
+    phones = [Phone("ɑ", 0.0, 0.8), Phone("m", 0.8, 1.6)]
+    cut = cut_to_sound(sound.astype(np.float32), phones)
+    assert [phone.symbol for phone in cut] == ["ɑ", "m"]
+    np.testing.assert_allclose([phone.end for phone in cut], [0.32, 1.12], atol=0.011)
 
 
 def test_new_examples_differ_and_repeat_with_the_seed(tones):
