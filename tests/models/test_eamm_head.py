@@ -86,6 +86,28 @@ def test_a_step_leaves_the_state_it_was_given(head, inputs, portrait):
     assert torch.equal(flat([first]), flat([again]))
 
 
+@torch.inference_mode()
+def test_a_picture_computes_nothing_again_of_the_portrait_or_the_emotion(folder, inputs):
+    head = EammTalkingHead(folder)
+    portrait = head.encode_portrait(paint_face())
+    once = {
+        "E_k": head.fomm.kp_detector,
+        "source": head.fomm.generator.first,
+        "source in F": head.fomm.generator.dense_motion_network.down,
+        "identity": head.a2fd.audio_feature.down_blocks[0],
+        "E_e": head.emotion.extractor,
+    }
+    ran = []
+    for name, network in once.items():
+        network.register_forward_hook(lambda *_, name=name: ran.append(name))
+    for motion in head.forward(*inputs, portrait):
+        head.render(portrait, motion)
+    assert ran == []
+    head.encode_portrait(paint_face())
+    head.encode_emotion(paint_clip(1))
+    assert set(ran) == set(once)
+
+
 def test_callers_in_one_batch_do_not_hear_each_other(head, inputs, portrait):
     sound, pose, emotion = inputs
     other = torch.randn(1, T, 28, 12, generator=torch.Generator().manual_seed(9))

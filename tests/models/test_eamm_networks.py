@@ -156,6 +156,9 @@ def check_macs():
     ]
     for expected, counted in table:
         assert counted / 1e9 == pytest.approx(expected, rel=0.01)
+    counts = [counted for _, counted in table]
+    per_picture = sum(counts[i] for i in (4, 5, 6, 8))  # what is not kept of a portrait or emotion
+    assert per_picture / 1e9 == pytest.approx(44.1, rel=0.01)
 
 
 @torch.inference_mode()

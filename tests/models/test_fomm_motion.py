@@ -40,11 +40,14 @@ def test_anti_alias_is_a_blur_of_every_fourth_pixel():
     torch.testing.assert_close(layer(image), blurred[:, :, ::4, ::4])
 
 
-@pytest.mark.parametrize("stride, side", [(2, 5), (4, 13), (8, 29)])
-def test_anti_alias_kernels_have_the_published_sizes(stride, side):
+@pytest.mark.parametrize("stride, side, sigma", [(2, 5, 0.5), (4, 13, 1.5), (8, 29, 3.5)])
+def test_anti_alias_kernels_are_gaussians_of_the_published_sizes(stride, side, sigma):
     weight = AntiAlias(stride).weight
     assert weight.shape[-1] == side
     torch.testing.assert_close(weight.sum((1, 2, 3)), torch.ones(3))
+    middle = weight[0, 0, side // 2]
+    share = middle[side // 2 + 1] / middle[side // 2]
+    assert share.item() == pytest.approx(np.exp(-0.5 / sigma**2), rel=1e-4)
 
 
 def test_coordinates_run_from_the_first_pixel_to_the_last():
