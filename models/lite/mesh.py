@@ -144,6 +144,12 @@ def _outer_points(
     return np.concatenate([rings, grid[~border & far & clear], grid[border]])
 
 
+def oval_radius(face: np.ndarray) -> np.ndarray:
+    """Distance of mesh vertices [468, 2] px from the middle, in radii of the outline, [468]."""
+    oval = face[FACE_OVAL]
+    return _radius(face, oval, oval.mean(0))
+
+
 def _radius(points: np.ndarray, oval: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Distance from the centre in units of the outline's radius in the same direction, [G]."""
     (reach,) = _around(points, oval, centre, np.linalg.norm(oval - centre, axis=1))

@@ -25,11 +25,12 @@ from models.lite.contours import (
 )
 from models.lite.lids import Lid, fit_lids
 from models.lite.lip_edge import lip_trims
-from models.lite.mesh import Surroundings, face_vertices, surround, triangulate
+from models.lite.mesh import Surroundings, face_vertices, oval_radius, surround, triangulate
 from models.lite.mouth import MouthFit, fit_mouth
 from models.lite.pose import HeadPose, fit_pose
 from models.lite.resting_lips import rest_lips, row_share
 from models.lite.rig import Rig, expression_weights, skin
+from models.lite.sides import unfold_sides
 from models.lite.wrinkles import Wrinkles, fit_wrinkles
 from models.talking_head import FaceImage
 
@@ -92,6 +93,8 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     seen = np.concatenate([landmarks[:468, :2], _project(outer.face, own)])
     depth = np.concatenate([tracked, outer.face]) @ own.rotation[2]
     triangles = triangulate(seen, rig.triangles.numpy(), depth)
+    camera = tracked @ own.rotation.T
+    seen[:468] = unfold_sides(seen[:468], camera, rig.triangles.numpy(), oval_radius(seen[:468]))
     source, triangles = line_openings(seen, triangles, face.image)
     points = rig.point_indices.numpy()
     return LitePortrait(

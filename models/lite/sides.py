@@ -1,0 +1,58 @@
+"""The sides of a face, which a portrait shows at a slant.
+
+There many triangles share a few px of the portrait, some even lie folded behind others. When the
+head turns they open, and would show ear, hair or background on the cheek. They are given the skin
+beside them instead.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import coo_array
+
+from models.lite.mesh import smoothstep
+
+SLANT = (0.05, 0.45)
+"""Cosine between skin and line of sight below and above which a vertex is not or fully trusted."""
+SIDE = (0.6, 0.8)
+"""Radii, in those of the face's outline, between which the sides begin."""
+OWN_SHARE = 0.15
+"""How far a vertex that is not trusted stays where it is; the rest is the mean of its neighbours."""
+ROUNDS = 30
+
+
+def unfold_sides(
+    source: np.ndarray, camera: np.ndarray, triangles: np.ndarray, radius: np.ndarray
+) -> np.ndarray:
+    """Where the vertices of a face take their skin from: slanted ones from their neighbours.
+
+    Args:
+        source: [V, 2] float px, where they are in the portrait.
+        camera: [V, 3] float, the same face seen from the camera, z smaller when nearer.
+        triangles: [F, 3], the mesh.
+        radius: [V] float, distance from the middle of the face, in radii of its outline.
+
+    Returns:
+        [V, 2] float px.
+    """
+    slanted = 1 - smoothstep(_facing(camera, triangles), *SLANT)
+    doubt = (1 - OWN_SHARE) * slanted * smoothstep(radius, *SIDE)
+    edges = np.concatenate([triangles[:, [i, j]] for i in range(3) for j in range(3) if i != j])
+    links = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (len(source),) * 2).tocsr()
+    links.data[:] = 1
+    count = np.maximum(links.sum(axis=1), 1)[:, None]
+    out = source.astype(np.float64)
+    for _ in range(ROUNDS):
+        out += doubt[:, None] * (links @ out / count - out) + (1 - doubt)[:, None] * (source - out)
+    return out.astype(np.float32)
+
+
+def _facing(camera: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Cosine between the skin's normal and the line of sight at every vertex, [V]."""
+    a, b, c = (camera[triangles[:, i]] for i in range(3))
+    flat = np.cross(b - a, c - a)
+    normals = np.zeros_like(camera)
+    for corner in range(3):
+        np.add.at(normals, triangles[:, corner], flat)
+    cosine = normals[:, 2] / np.maximum(np.linalg.norm(normals, axis=1), 1e-9)
+    return cosine * np.sign(np.median(cosine))

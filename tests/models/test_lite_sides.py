@@ -1,0 +1,24 @@
+import numpy as np
+
+from models.lite.sides import unfold_sides
+
+
+def half_cylinder():
+    """[169, 3] px seen from the front, and its triangles; the ends of its width lie at a slant."""
+    angle, height = np.meshgrid(np.linspace(-1.5, 1.5, 13), np.linspace(-90, 90, 13))
+    points = np.stack([100 * np.sin(angle), height, -100 * np.cos(angle)], -1).reshape(-1, 3)
+    cells = [13 * i + j for i in range(12) for j in range(12)]
+    triangles = [t for a in cells for t in ((a, a + 1, a + 14), (a, a + 14, a + 13))]
+    return points, np.array(triangles)
+
+
+def test_slanted_skin_is_taken_from_beside_it_and_the_front_from_where_it_is():
+    points, triangles = half_cylinder()
+    source = points[:, :2]
+    out = unfold_sides(source, points, triangles, np.abs(points[:, 0]) / 100)
+    front = np.abs(points[:, 0]) < 60
+    assert np.allclose(out[front], source[front], atol=1e-3)
+    rows = out.reshape(13, 13, 2)[..., 0]
+    ends = source.reshape(13, 13, 2)[:, [0, -1], 0]
+    assert (np.abs(rows[:, [0, -1]]) < np.abs(ends) - 1).all()
+    assert (np.diff(rows, axis=1) > 0).all()
