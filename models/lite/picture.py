@@ -16,8 +16,7 @@ from models.lite.portrait import OPENINGS, LitePortrait
 from models.lite.pose import place
 from models.lite.rig import Rig, skin
 from models.lite.warp import warp as cpu_warp
-from models.lite.wrinkles import BROW_INNER, folded
-from models.lite.wrinkles import CORNERS as SMILE_CORNERS
+from models.lite.wrinkles import folded
 from models.talking_head import Motion
 
 CHIN = 152
@@ -47,8 +46,7 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
     face = talking_face(rig, portrait, motion.x[0], motion.jacobian[0])
     target = place_vertices(portrait, face, pose)
     moved = face[:, 1] - portrait.neutral[:, 1]
-    brow, smile = moved[list(BROW_INNER)].mean(), -moved[list(SMILE_CORNERS)].mean()
-    pixels = folded(portrait.pixels, portrait.wrinkles, float(brow), float(smile))
+    pixels = folded(portrait.pixels, portrait.wrinkles, moved)
     closed = closures(face, portrait.neutral)
     close_lids(pixels, portrait.lids, closed)
     out = portrait.background.copy()

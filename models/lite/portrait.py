@@ -89,6 +89,7 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     tracked = face_vertices(landmarks, own)
     relaxed = tracked - own_expression(rig, face.blendshapes, tracked)
     neutral = rest_lips(relaxed, tracked)
+    smiled = _corner_lift(neutral) - _corner_lift(tracked)
     outer = surround(landmarks, own, face.matte)
     seen = np.concatenate([landmarks[:468, :2], _project(outer.face, own)])
     depth = np.concatenate([tracked, outer.face]) @ own.rotation[2]
@@ -108,7 +109,7 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
         pixels=premultiply(crisp(face.image), face.matte),
         background=np.ascontiguousarray(face.background),
         mouth=fit_mouth(neutral, own, face.image, landmarks, source[LIP_EDGES]),
-        wrinkles=fit_wrinkles(landmarks, own.scale, size),
+        wrinkles=fit_wrinkles(landmarks, own.scale, face.image, smiled),
         lids=fit_lids(face.image, landmarks),
     )
 

@@ -1,8 +1,9 @@
-"""Folds of the skin that come with an expression: frown lines, a furrowed forehead, smile lines.
+"""Folds of the skin that come and go with an expression: frown, forehead, nose and smile lines.
 
 A warp moves skin but cannot fold it, and people read a lowered brow by the folds it throws. Each
-fold is a soft dark line with a light ridge, laid on the portrait in its own pixels, so that it
-moves with the skin; how deep it is follows from the key points.
+fold is a dark line beside a light ridge, laid on the portrait in its own pixels, so that it moves
+with the skin; how deep it is follows from how far the mesh has moved. A portrait that smiles has
+smile lines of its own: they fade as the face moves from there to rest.
 """
 
 from __future__ import annotations
@@ -10,26 +11,49 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 # fmt: off
-FROWN = (((55, 8, 0.50), (107, 9, 0.42)), ((285, 8, 0.50), (336, 9, 0.42)))
-SMILE = ((129, 203, 206, 216), (358, 423, 426, 436))
+FROWN = (
+    ((193, 8, 0.45), (55, 8, 0.40), (107, 9, 0.36), (107, 151, 0.28)),
+    ((417, 8, 0.45), (285, 8, 0.40), (336, 9, 0.36), (336, 151, 0.28)),
+)
+BETWEEN = (((55, 285, 0.20), (55, 285, 0.50), (55, 285, 0.80)),)
+NOSE = (
+    ((193, 122, 0.2), (168, 6, 0.4), (417, 351, 0.2)),
+    ((188, 196, 0.0), (122, 6, 0.45), (193, 168, 0.8)),
+    ((412, 419, 0.0), (351, 6, 0.45), (417, 168, 0.8)),
+)
+SMILE = (
+    ((129, 203, 0.1), (203, 206, 0.3), (206, 216, 0.3), (216, 212, 0.4)),
+    ((358, 423, 0.1), (423, 426, 0.3), (426, 436, 0.3), (436, 432, 0.4)),
+)
+OWN_LINES = ((129, 203, 206, 216, 212, 202), (358, 423, 426, 436, 432, 422))
+LIPS = (61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 61)
 # fmt: on
-BROW_INNER = (107, 336, 66, 296)
-CORNERS = (61, 291)
-FULL_BROW, FULL_SMILE = 0.07, 0.09
-"""Inter-ocular distances that brows and mouth corners move when a fold is at its deepest."""
-DEPTH = {"frown": 0.20, "forehead": 0.11, "smile": 0.08}
+"""Lines of a fold as points between two mesh vertices: (from, to, share of the way)."""
+FOREHEAD_HEIGHTS = (0.5, 0.85)
+"""Heights of the forehead's lines, from the brows (0) towards the hair (1)."""
+BROW_INNER, BROW_OUTER = (107, 336, 66, 296), (105, 334, 63, 293)
+WINGS, CORNERS = (129, 358), (61, 291)
+FULL_FROWN, FULL_RAISE, FULL_SNEER, FULL_SMILE, OWN_SMILE = 0.055, 0.08, 0.07, 0.11, 0.06
+"""Inter-ocular distances that brows, wings of the nose and corners move at a fold's deepest."""
+DEPTH = {"frown": 0.20, "between": 0.09, "nose": 0.10, "forehead": 0.12, "smile": 0.13}
 """Share of the light that the deepest fold takes."""
-WIDTH = 0.028
+WIDTH = 0.012
 """Standard deviation of a fold across, inter-ocular distances."""
+RIDGE = 0.15
+"""How much lighter the skin beside a fold is, in depths of the fold."""
+OWN_REACH, OWN_SIZES = 0.065, (0.012, 0.11)
+"""Of the smile lines that the portrait brings: how wide they are taken, and the sizes between which
+shading counts as a fold; inter-ocular distances."""
 
 
 class Fold(NamedTuple):
     """One family of folds.
 
     top, left: corner of its patch in the portrait, px.
-    shade: [h, w, 1] float32, change of brightness at full depth, negative in the fold.
+    shade: [h, w, 1 or 3] float32, change of brightness at full depth, negative in the fold.
     """
 
     top: int
@@ -38,57 +62,124 @@ class Fold(NamedTuple):
 
 
 class Wrinkles(NamedTuple):
-    """The folds of one portrait."""
+    """The folds of one portrait.
+
+    own: its own smile lines, as the change of brightness that takes them away.
+    smiled: how far its own mouth corners are above their rest, inter-ocular distances.
+    """
 
     frown: Fold
-    forehead: Fold
+    nose: Fold
+    centre: Fold
+    sides: Fold
     smile: Fold
+    own: Fold
+    smiled: float
 
 
-def fit_wrinkles(landmarks: np.ndarray, scale: float, size: int) -> Wrinkles:
+def fit_wrinkles(
+    landmarks: np.ndarray, scale: float, image: np.ndarray, smiled: float = 0.0
+) -> Wrinkles:
     """Lay the folds on a portrait.
 
     Args:
         landmarks: [>= 468, >= 2] float32 px.
         scale: px per inter-ocular distance.
-        size: side of the portrait, px.
+        image: [S, S, 3] uint8 RGB.
+        smiled: how far the portrait's mouth corners are above their rest, inter-ocular distances.
     """
-    p = landmarks[:, :2]
-    frown = [np.array([_between(p, *a), _between(p, *b)]) for a, b in FROWN]
-    smile = [p[list(points)] for points in SMILE]
+    p, size = landmarks[:, :2], image.shape[0]
+    frown = _fold(_lines(p, FROWN), scale, size, DEPTH["frown"])
+    hollow = _fold(_lines(p, BETWEEN), scale, size, DEPTH["between"], 3 * WIDTH)
+    centre, sides = _forehead(p, scale, size)
     return Wrinkles(
-        _fold(frown, scale, size, DEPTH["frown"]),
-        _fold(_forehead_lines(p), scale, size, DEPTH["forehead"]),
-        _fold(smile, scale, size, DEPTH["smile"]),
+        frown=_joined(frown, hollow),
+        nose=_fold(_lines(p, NOSE), scale, size, DEPTH["nose"]),
+        centre=centre,
+        sides=sides,
+        smile=_fold(_lines(p, SMILE), scale, size, DEPTH["smile"], 1.5 * WIDTH),
+        own=_own_smile_lines(p, scale, image),
+        smiled=smiled,
     )
 
 
-def _between(p: np.ndarray, a: int, b: int, share: float) -> np.ndarray:
-    return p[a] + (p[b] - p[a]) * share
+def _lines(p: np.ndarray, lines: tuple) -> list[np.ndarray]:
+    return [np.array([p[a] + (p[b] - p[a]) * share for a, b, share in line]) for line in lines]
 
 
-def _forehead_lines(p: np.ndarray) -> list[np.ndarray]:
-    """Two lines across the forehead, from temple to temple, px."""
+def _forehead(p: np.ndarray, scale: float, size: int) -> tuple[Fold, Fold]:
+    """Lines across the forehead: what the inner brows fold, and what the outer ones fold."""
     brow, hair = p[[105, 66, 9, 296, 334]], p[[104, 69, 151, 299, 333]]
-    return [brow + (hair - brow) * share for share in (0.55, 0.95)]
+    lines = [brow + (hair - brow) * share for share in FOREHEAD_HEIGHTS]
+    whole = _fold(lines, scale, size, DEPTH["forehead"])
+    y, x = np.mgrid[: whole.shade.shape[0], : whole.shade.shape[1]].astype(np.float32)
+    axis = brow[4] - brow[0]
+    at = np.stack([x + whole.left, y + whole.top], -1) - p[9]
+    across = np.abs(at @ axis) / (axis @ axis)  # 0 in the middle, 0.5 at the outer brow
+    middle = np.exp(-0.5 * (across / 0.17) ** 2)[..., None].astype(np.float32)
+    return whole._replace(shade=whole.shade * middle), whole._replace(
+        shade=whole.shade * (1 - middle)
+    )
 
 
-def _fold(lines: list[np.ndarray], scale: float, size: int, depth: float) -> Fold:
+def _fold(
+    lines: list[np.ndarray], scale: float, size: int, depth: float, width: float = WIDTH
+) -> Fold:
     """Shade of polylines px: a dark core between two light ridges, fading towards its ends."""
-    margin = 6 * WIDTH * scale
-    corners = np.concatenate(lines)
-    left, top = np.maximum(np.floor(corners.min(0) - margin), 0).astype(int)
-    right, bottom = np.minimum(np.ceil(corners.max(0) + margin), size - 1).astype(int)
-    pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), -1)
-    grid = pixels.astype(np.float32)
-    shade = np.zeros(grid.shape[:2], np.float32)
+    fold = _patch(np.concatenate(lines), 6 * width * scale, size)
+    grid = _grid(fold)
     for line in lines:
         distance, along = _to_polyline(grid, line)
-        d = distance / (WIDTH * scale)
-        profile = np.exp(-0.5 * d**2) - 0.35 * np.exp(-0.5 * (d - 2.2) ** 2)
+        d = distance / (width * scale)
+        profile = 0.7 * np.exp(-0.5 * d**2) + 0.3 * np.exp(-0.5 * (d / 2.5) ** 2)
+        profile -= RIDGE * np.exp(-0.5 * ((d - 4) / 1.5) ** 2)
         ends = np.clip(4 * along * (1 - along), 0, 1)
-        shade -= depth * profile * np.sqrt(ends)
-    return Fold(int(top), int(left), shade[..., None])
+        fold.shade[..., 0] -= depth * profile * np.sqrt(ends)
+    return fold
+
+
+def _own_smile_lines(p: np.ndarray, scale: float, image: np.ndarray) -> Fold:
+    """What takes the portrait's own smile lines away: shading of a fold's size, evened out."""
+    size = image.shape[0]
+    fold = _patch(p[np.ravel(OWN_LINES)], 2.5 * OWN_REACH * scale, size)
+    h, w = fold.shade.shape[:2]
+    skin = image[fold.top : fold.top + h, fold.left : fold.left + w].astype(np.float32) + 8
+    fine, broad = (gaussian_filter(skin, (r * scale, r * scale, 0)) for r in OWN_SIZES)
+    nearest = np.full((h, w), np.inf, np.float32)
+    for line in OWN_LINES:
+        nearest = np.minimum(nearest, _to_polyline(_grid(fold), p[list(line)])[0])
+    lips, _ = _to_polyline(_grid(fold), p[list(LIPS)])
+    reach = np.exp(-0.5 * (nearest / (OWN_REACH * scale)) ** 2)
+    reach *= 1 - np.exp(-0.5 * (lips / (0.7 * OWN_REACH * scale)) ** 2)
+    lift = np.clip(broad / fine - 1, 0, 0.5) * reach[..., None]
+    return fold._replace(shade=lift.astype(np.float32))
+
+
+def _patch(points: np.ndarray, margin: float, size: int) -> Fold:
+    """An empty fold around points px."""
+    left, top = np.maximum(np.floor(points.min(0) - margin), 0).astype(int)
+    right, bottom = np.minimum(np.ceil(points.max(0) + margin), size - 1).astype(int)
+    return Fold(int(top), int(left), np.zeros((bottom - top, right - left, 1), np.float32))
+
+
+def _grid(fold: Fold) -> np.ndarray:
+    """Places of a fold's pixels in the portrait, [h, w, 2] float32."""
+    height, width = fold.shade.shape[:2]
+    x = np.arange(fold.left, fold.left + width)
+    y = np.arange(fold.top, fold.top + height)
+    return np.stack(np.meshgrid(x, y), -1).astype(np.float32)
+
+
+def _joined(a: Fold, b: Fold) -> Fold:
+    """One fold with the shades of both."""
+    top, left = min(a.top, b.top), min(a.left, b.left)
+    bottom = max(f.top + f.shade.shape[0] for f in (a, b))
+    right = max(f.left + f.shade.shape[1] for f in (a, b))
+    shade = np.zeros((bottom - top, right - left, 1), np.float32)
+    for f in (a, b):
+        h, w = f.shade.shape[:2]
+        shade[f.top - top : f.top - top + h, f.left - left : f.left - left + w] += f.shade
+    return Fold(top, left, shade)
 
 
 def _to_polyline(grid: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -105,22 +196,27 @@ def _to_polyline(grid: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.nda
     return distance, along
 
 
-def folded(pixels: np.ndarray, wrinkles: Wrinkles, brow: float, smile: float) -> np.ndarray:
-    """A copy of the portrait with its folds.
+def folded(pixels: np.ndarray, wrinkles: Wrinkles, moved: np.ndarray) -> np.ndarray:
+    """A copy of the portrait with the folds of an expression.
 
     Args:
         pixels: [S, S, 4] uint8, premultiplied.
         wrinkles: the folds of this portrait.
-        brow: how far the inner brows have moved down, inter-ocular distances; up is negative.
-        smile: how far the mouth's corners have moved up, inter-ocular distances.
+        moved: [468] float32, how far the mesh has moved down from its rest, inter-ocular distances.
 
     Returns:
         [S, S, 4] uint8.
     """
+    inner, outer, wings, corners = (
+        float(moved[list(group)].mean()) for group in (BROW_INNER, BROW_OUTER, WINGS, CORNERS)
+    )
     out = pixels.copy()
-    _apply(out, wrinkles.frown, brow / FULL_BROW)
-    _apply(out, wrinkles.forehead, -brow / FULL_BROW)
-    _apply(out, wrinkles.smile, smile / FULL_SMILE)
+    _apply(out, wrinkles.frown, inner / FULL_FROWN)
+    _apply(out, wrinkles.nose, -wings / FULL_SNEER)
+    _apply(out, wrinkles.centre, -inner / FULL_RAISE)
+    _apply(out, wrinkles.sides, -outer / FULL_RAISE)
+    _apply(out, wrinkles.smile, (max(-corners, -wings) - max(wrinkles.smiled, 0)) / FULL_SMILE)
+    _apply(out, wrinkles.own, min((wrinkles.smiled + corners) / OWN_SMILE, 1.0))
     return out
 
 
