@@ -44,14 +44,15 @@ class Avatar:
         tracker: FaceTracker,
         portrait: Path | None,
         size: int,
+        keep_smile: bool = False,
     ) -> None:
         """An avatar that can be neutral; `load` adds the rest."""
-        self.model, self.size = model, size
+        self.model, self.size, self.keep_smile = model, size, keep_smile
         self.lookahead_ms = model.lookahead_ms
         self.tracker = tracker
         face, notices = read_portrait(portrait, size, tracker)
         self.notices = [*notices, *model.notices()]
-        self.portrait = model.encode_portrait(face)
+        self.portrait = model.encode_portrait(face._replace(keep_smile=keep_smile))
         self.emotions: dict[str, Tensor] = {NEUTRAL: torch.zeros(1, model.emotion_dims)}
         self.first_emotion = NEUTRAL
         self.pose_clip: FaceTrack | None = None
@@ -67,6 +68,7 @@ class Avatar:
         tracker: str = "mediapipe",
         portrait: Path | None = None,
         size: int = 512,
+        keep_smile: bool = False,
         emotions: Sequence[str] = (),
         pose: str = "idle",
     ) -> Avatar:
@@ -79,6 +81,7 @@ class Avatar:
             tracker: `mediapipe` or `face-alignment`.
             portrait: an image file; None for the demonstration portrait.
             size: side of the picture, px.
+            keep_smile: let portraits keep their own expression where `neutral` takes it off.
             emotions: specs as `--emotion` takes them; the first is worn from the start. Presets
                 that no spec names are there as well.
             pose: `idle`, `none` or a video.
@@ -87,7 +90,7 @@ class Avatar:
             ValueError: one line for the user: an unusable file, an unknown name, missing weights.
         """
         finder = open_tracker(tracker)
-        avatar = cls(open_model(model, weights, device), finder, portrait, size)
+        avatar = cls(open_model(model, weights, device), finder, portrait, size, keep_smile)
         read = read_emotion_pixels if avatar.model.sees_pixels else read_emotion
         given = dict(read(spec, finder) for spec in emotions)
         presets = {} if avatar.model.sees_pixels else PRESETS
@@ -118,7 +121,7 @@ class Avatar:
             ValueError: one line for the user when no usable face can be read.
         """
         face, _ = read_portrait(data, self.size, self.tracker)
-        return self.model.encode_portrait(face)
+        return self.model.encode_portrait(face._replace(keep_smile=self.keep_smile))
 
     def describe(self) -> dict[str, Any]:
         """The model, size, emotion names, pose names and first settings, as JSON values."""

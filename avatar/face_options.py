@@ -18,6 +18,9 @@ def add_face_arguments(parser: argparse.ArgumentParser) -> None:
     face = parser.add_argument_group("face")
     face.add_argument("--portrait", type=Path, help="image of one person; default: an astronaut")
     face.add_argument(
+        "--keep-smile", action="store_true", help="let the portrait keep its own expression"
+    )
+    face.add_argument(
         "--emotion",
         action="append",
         default=[],
@@ -59,6 +62,7 @@ def load_avatar(args: argparse.Namespace, program: str) -> Avatar:
         tracker=args.tracker,
         portrait=args.portrait,
         size=args.size,
+        keep_smile=args.keep_smile,
         emotions=args.emotion,
         pose=args.pose,
     )

@@ -31,6 +31,7 @@ class FaceImage(NamedTuple):
     blendshapes: [52] float32 0..1, MediaPipe's ARKit-style scores (index 0 is `_neutral`).
     matte: [S, S] uint8, 255 where the person is, 0 where the background is.
     background: [S, S, 3] uint8 RGB, the picture without the person.
+    keep_smile: whether the face at rest keeps the expression of the portrait, lips closed.
     """
 
     image: np.ndarray
@@ -38,6 +39,7 @@ class FaceImage(NamedTuple):
     blendshapes: np.ndarray
     matte: np.ndarray
     background: np.ndarray
+    keep_smile: bool = False
 
 
 class FaceTrack(NamedTuple):

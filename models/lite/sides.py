@@ -17,7 +17,7 @@ SLANT = (0.05, 0.45)
 SIDE = (0.6, 0.8)
 """Radii, in those of the face's outline, between which the sides begin."""
 OWN_SHARE = 0.15
-"""How far a vertex that is not trusted stays where it is; the rest is the mean of its neighbours."""
+"""How far a vertex that is not trusted stays where it is; the rest is its neighbours' mean."""
 ROUNDS = 30
 
 

@@ -51,6 +51,15 @@ def test_the_smile_of_the_portrait_comes_off(lite_portrait, lite, demonstration_
     assert rest > lift + 0.03
 
 
+def test_a_smile_that_is_kept_still_closes_the_lips(lite, lite_portrait, demonstration_face):
+    kept = lite.encode_portrait(demonstration_face._replace(keep_smile=True)).neutral
+    lift, rest = (
+        f[[61, 291], 1].mean() - f[[0, 17], 1].mean() for f in (kept, lite_portrait.neutral)
+    )
+    assert lift < rest - 0.02
+    assert np.abs(kept[INNER_LOWER, 1] - kept[INNER_UPPER, 1]).max() < 1e-6
+
+
 def test_the_resting_lips_touch(lite_portrait):
     gap = lite_portrait.neutral[INNER_LOWER, 1] - lite_portrait.neutral[INNER_UPPER, 1]
     assert np.abs(gap).max() < 1e-6
