@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from avatar.evaluation.lips import correlation
 from avatar.training.mouth_shapes import Range, gap_per_shape, shape_weights, width_per_shape
 from avatar.training.run_log import note, plot_metrics
-from avatar.training.variation import Examples, Voices, new_examples
+from avatar.training.variation import OWN_VOICE, Examples, Voices, new_examples
 from avatar.training.visemes import SOUNDS
 from models.checkpoints import save_tensors
 from models.lite.motion import AudioToMotion, MotionConfig, load_motion, motion_settings
@@ -113,9 +113,8 @@ def train(
     learner = new_learner(rig, voices[0], schedule, start)
     progress = _resume(run / "last.pt", learner)
     rng = np.random.default_rng(schedule.seed + progress.step)
-    held_out = new_examples(
-        voices[1], schedule.held_out_takes, np.random.default_rng(schedule.seed)
-    )
+    asked = np.random.default_rng(schedule.seed)
+    held_out = new_examples(voices[1], schedule.held_out_takes, asked, OWN_VOICE)
     losses: list[float] = []
     steps = range(progress.step, schedule.steps)
     for step in tqdm(steps, "training", unit="step", initial=progress.step, total=schedule.steps):

@@ -20,6 +20,7 @@ from avatar.training.spectra import (
     hertz_of_bands,
 )
 from avatar.training.takes import Said
+from avatar.training.visemes import SILENCE_SOUND
 
 FRAMES = 200
 """Pictures in a take, 8 s."""
@@ -28,6 +29,8 @@ FIRST_ROW = 20.25
 """Row of a take whose middle is the time of its first picture."""
 TO_NEPER = np.log(10) / 10
 """Natural logarithm of energy in one decibel."""
+SHORT_PAUSE = 60
+"""Rows: in shorter pauses the lips stay as they are, for people who breathe in keep them parted."""
 SILENT = -18.0
 """Log mel energy of the pauses between utterances, whose loudest rows lie near 3."""
 
@@ -43,17 +46,21 @@ class Variety:
     """
 
     # speaker
-    tract: float = 0.09
-    speed: float = 0.12
-    voice: float = 0.03
+    tract: float = 0.12
+    speed: float = 0.15
+    voice: float = 0.05
     nothing: float = 0.06
     # room and microphone
     room: float = 0.4
-    equaliser_db: float = 5.0
+    equaliser_db: float = 6.0
     band: float = 0.25
     # noise
     noise: float = 0.65
     noise_db: tuple[float, float] = (3.0, 35.0)
+
+
+OWN_VOICE = Variety(tract=0.0, speed=0.0, voice=0.0)
+"""Rooms, microphones and noise, but speakers as they are."""
 
 
 class Examples(NamedTuple):
@@ -110,13 +117,13 @@ def new_examples(
 
 
 def strung(said: list[Said], rng: np.random.Generator, variety: Variety) -> Said:
-    """ROWS rows of one voice that says some of its utterances, each faster or slower."""
+    """ROWS rows of one voice that says parts of its utterances, each faster or slower."""
     spectra = np.full((ROWS, FILTERS), SILENT, np.float32)
     measures, sounds = np.zeros((ROWS, 5), np.float32), np.full(ROWS, -1)
     row = int(rng.integers(0, 80))
     silent = rng.random() < variety.nothing
     while row < ROWS and not silent:
-        one = said[rng.integers(len(said))]
+        one = _part(said[rng.integers(len(said))], rng)
         factor = np.exp(np.clip(rng.normal(0, variety.speed), -0.3, 0.3))
         at = np.arange(0, len(one.spectra) - 1, factor)[: ROWS - row]
         low, share = at.astype(int), (at % 1)[:, None].astype(np.float32)
@@ -126,8 +133,34 @@ def strung(said: list[Said], rng: np.random.Generator, variety: Variety) -> Said
         measures[span] = (1 - share) * one.measures[low] + share * one.measures[low + 1]
         sounds[span] = one.sounds[low]
         long = rng.random() < 0.12
-        row += len(at) + int(ROWS_PER_SECOND * (rng.uniform(1, 4) if long else rng.uniform(0, 0.7)))
-    return Said(spectra, measures, sounds)
+        pause = rng.uniform(1, 4) if long else rng.uniform(0, 0.8)
+        row += len(at) + int(ROWS_PER_SECOND * pause)
+    return Said(spectra, parted_in_pauses(measures, sounds), sounds)
+
+
+def _part(said: Said, rng: np.random.Generator) -> Said:
+    """What is audible of an utterance, or 0.8 to 2.5 s of it, so that nobody learns it by heart."""
+    spoken = np.flatnonzero((said.sounds >= 0) & (said.sounds != SILENCE_SOUND))
+    if not len(spoken):
+        return said  # a tracked face: its phonemes are unknown
+    first, last = max(int(spoken[0]) - 6, 0), int(spoken[-1]) + 8
+    length = int(ROWS_PER_SECOND * rng.uniform(0.8, 2.5))
+    if rng.random() < 0.5 and last - first > length:
+        first += int(rng.integers(0, last - first - length))
+        last = first + length
+    return Said(*(rows[first:last] for rows in said))
+
+
+def parted_in_pauses(measures: np.ndarray, sounds: np.ndarray) -> np.ndarray:
+    """Measures [R, 5] that go straight on where [R] sounds pause for less than SHORT_PAUSE rows."""
+    spoken = np.flatnonzero((sounds >= 0) & (sounds != SILENCE_SOUND))
+    gaps = np.diff(spoken)
+    out = measures.copy()
+    for i in np.flatnonzero((gaps > 1) & (gaps <= SHORT_PAUSE)):
+        before, after = spoken[i], spoken[i + 1]
+        share = np.linspace(0, 1, after - before + 1, dtype=np.float32)[:, None]
+        out[before : after + 1] = (1 - share) * measures[before] + share * measures[after]
+    return out
 
 
 def varied(spectra: np.ndarray, rng: np.random.Generator, variety: Variety) -> np.ndarray:

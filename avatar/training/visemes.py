@@ -85,6 +85,7 @@ VISEMES: dict[str, Viseme] = {
 
 SOUNDS = list(dict.fromkeys(VISEMES.values()))
 """The different visemes, in the order of their classes."""
+SILENCE_SOUND = SOUNDS.index(VISEMES[SILENCE])
 _SOUND_OF = {symbol: SOUNDS.index(viseme) for symbol, viseme in VISEMES.items()}
 
 

@@ -14,8 +14,16 @@ from avatar.training.motion_loop import Schedule, train
 from avatar.training.mouth_shapes import Range, gap_per_shape, shape_weights, width_per_shape
 from avatar.training.phonemes import SILENCE, Phone, canonical, stretched, with_silence
 from avatar.training.spectra import cepstra, log_mel
-from avatar.training.takes import PAD, heard_utterances, load_said, save_heard
-from avatar.training.variation import FRAMES, Variety, Voices, new_examples, varied
+from avatar.training.takes import PAD, Said, heard_utterances, load_said, save_heard
+from avatar.training.variation import (
+    FRAMES,
+    Variety,
+    Voices,
+    new_examples,
+    parted_in_pauses,
+    strung,
+    varied,
+)
 from avatar.training.visemes import SOUNDS, VISEMES, Timing, mouth_measures
 from avatar.training.voices import Utterance, cut_to_sound
 from models.lite.motion import load_motion
@@ -174,6 +182,27 @@ def test_new_examples_differ_and_repeat_with_the_seed(tones):
     np.testing.assert_array_equal(first.rows, again.rows)
     assert not np.array_equal(first.rows, other.rows)
     assert np.isfinite(other.rows).all()
+
+
+def test_lips_stay_parted_in_short_pauses_only():
+    said = np.full(300, -1)
+    said[:50] = said[90:150] = said[250:] = SOUNDS.index(VISEMES["ɑ"])
+    measures = np.zeros((300, 5), np.float32)
+    measures[said >= 0] = 0.5
+    parted = parted_in_pauses(measures, said)
+    np.testing.assert_allclose(parted[:150], 0.5)
+    assert not parted[150:250].any()
+
+
+def test_takes_are_parts_of_what_was_said_in_its_own_order():
+    rows = np.arange(800, dtype=np.float32)
+    spectra = np.repeat(rows[:, None], 26, axis=1)
+    long = Said(spectra, np.zeros((800, 5), np.float32), np.ones(800, int))
+    plain = Variety(speed=0, nothing=0)
+    takes = [strung([long], np.random.default_rng(seed), plain) for seed in range(6)]
+    steps = np.concatenate([np.diff(take.spectra[take.sounds == 1, 0]) for take in takes])
+    assert (np.abs(steps - 1) < 1e-3).mean() > 0.98
+    assert (np.abs(steps - 1) > 1).sum() >= 3
 
 
 def test_a_voice_without_variety_is_only_strung_together(tones):
