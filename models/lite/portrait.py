@@ -83,7 +83,6 @@ class LitePortrait(NamedTuple):
 
 def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     """Fit pose, neutral face, surroundings and mouth to a tracked portrait."""
-    size = face.image.shape[0]
     landmarks = face.landmarks.astype(np.float32)
     own = fit_pose(landmarks, rig.mesh.numpy())
     tracked = face_vertices(landmarks, own)
