@@ -10,9 +10,9 @@ from scipy.ndimage import (
     binary_closing,
     binary_opening,
     gaussian_filter,
+    grey_closing,
     label,
     map_coordinates,
-    median_filter,
 )
 
 BRIGHT, RED = 0.6, 0.05
@@ -25,6 +25,8 @@ CROWN = 28
 """Longest crown, layer pixels."""
 LEAST_HEIGHT, LEAST_WIDTH = 5, 0.4
 """Smallest median height, layer pixels, and width, share of the mouth, that are worth keeping."""
+GAP = 11
+"""Columns up to which a dark line between two teeth belongs to them, layer pixels."""
 ABOVE = 12
 """Layer pixels above the portrait's lip over which the teeth are continued."""
 PLAY = 5
@@ -60,16 +62,16 @@ def keep_own_teeth(
     back = np.linalg.inv(to_picture[:, :2])
     top, bottom = (_rows((rim - to_picture[:, 2]) @ back.T, width) for rim in lips)
     first, last = _teeth_rows(colour, v, top, bottom)
-    columns = _widest(last - first >= LEAST_HEIGHT)
+    seen = last - first >= LEAST_HEIGHT
+    columns = _widest(seen)
     mouth = np.isfinite(top).sum()
     if columns.sum() < LEAST_WIDTH * mouth or mouth == 0:
         return layer
-    first, last = (
-        np.where(columns, r, np.interp(u[0], u[0][columns], r[columns])) for r in (first, last)
-    )
+    first, last = (np.interp(u[0], u[0][columns & seen], r[columns & seen]) for r in (first, last))
+    last = grey_closing(last, GAP)
     down = _to_edge(layer, last[columns])
     colour, first, last = np.roll(colour, down, axis=0), first + down, last + down
-    shown = columns & (v <= median_filter(last, 7)) & (v >= first - ABOVE)
+    shown = columns & (v <= last) & (v >= first - ABOVE)
     rows = np.clip(np.maximum(v, first + 1), 0, height - 1).astype(int)
     colour = np.take_along_axis(colour, rows[..., None], axis=0)
     share = gaussian_filter(shown.astype(np.float32), EDGE)[..., None]
@@ -115,7 +117,7 @@ def _teeth_rows(
 
 def _widest(columns: np.ndarray) -> np.ndarray:
     """The widest run of columns, gaps between teeth bridged."""
-    parts, n = label(binary_closing(columns, np.ones(9)))
+    parts, n = label(binary_closing(columns, np.ones(GAP)))
     if n == 0:
         return columns
     return parts == 1 + np.bincount(parts[parts > 0] - 1).argmax()

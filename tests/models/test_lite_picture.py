@@ -162,11 +162,13 @@ def test_the_upper_teeth_of_a_smile_are_kept():
     layer[16:70] = (200, 200, 200, 255)
     picture = np.full((136, 198, 3), (170, 80, 80), np.uint8)
     picture[50:70, 40:160] = (240, 220, 120)
+    picture[50:70, 97:103] = (90, 60, 40)  # a gap between two teeth
     x = np.linspace(40, 159, 11)
     lips = np.stack([np.column_stack([x, np.full(11, y)]) for y in (50, 78)]).astype(np.float32)
     same_place = np.array([[1.0, 0, 0], [0, 1, 0]])
     own = keep_own_teeth(layer, picture, lips, same_place)
-    assert np.abs(own[55:68, 50:150, :3].astype(int) - (240, 220, 120)).max() < 12
+    assert np.abs(own[55:68, 50:94, :3].astype(int) - (240, 220, 120)).max() < 12
+    assert own[55:68, 50:150, 3].min() == 255
     assert own[74:, 50:150, 3].max() == 0
     assert (own[:, :30] == layer[:, :30]).all()
     picture[50:70] = (60, 20, 20)
