@@ -97,8 +97,9 @@ class MediaPipeTracker:
         self._stills = _open_landmarker(self._model, video=False)
         # A landmarker that the garbage collector finds in a cycle waits for ever for its own worker
         # thread, which the collector has already sent home; this reference keeps it out of cycles.
-        weakref.finalize(self, self._stills.close).atexit = False
-        _close_before_exit(self._stills)
+        close = OnceClosed(self._stills)
+        weakref.finalize(self, close).atexit = False
+        _close_before_exit(close)
 
     def find_faces(self, rgb: np.ndarray) -> list[TrackedFace]:
         """See `FaceTracker.find_faces`."""
@@ -240,18 +241,31 @@ def _create_landmarker(model: Path, video: bool) -> Any:
     return landmarker
 
 
-def _close_before_exit(landmarker: Any) -> None:
+class OnceClosed:
+    """Closes a landmarker when first called; whoever calls meanwhile waits until that is done.
+
+    The last user's thread and the end of the process may both ask, at the same time, and a
+    landmarker whose own `close` runs twice at once crashes.
+    """
+
+    def __init__(self, landmarker: Any) -> None:
+        """Keep the landmarker until it is closed."""
+        self._landmarker, self._lock = landmarker, threading.RLock()
+
+    def __call__(self) -> None:
+        """Close it, if that has not happened."""
+        with self._lock:
+            landmarker, self._landmarker = self._landmarker, None
+            if landmarker is not None:
+                landmarker.close()
+
+
+def _close_before_exit(close: OnceClosed) -> None:
     """Close the tracker's graph while MediaPipe's worker thread still runs.
 
     A process that ends with an open graph can hang. `atexit` comes too late: executors are shut
     down before it, and MediaPipe makes every call through one.
     """
-    alive = weakref.ref(landmarker)
-
-    def close() -> None:
-        if (still_open := alive()) is not None:
-            still_open.close()
-
     threading._register_atexit(close)  # type: ignore[attr-defined]
 
 

@@ -1,6 +1,8 @@
 import hashlib
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -91,3 +93,25 @@ def test_a_tracker_in_a_garbage_cycle_is_collected_and_the_process_ends(tracker)
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert "collected" in ended.stdout
+
+
+def test_a_landmarker_is_closed_once_and_both_who_asked_find_it_closed():
+    class Slow:
+        begun = done = 0
+
+        def close(self):
+            self.begun += 1
+            time.sleep(0.1)
+            self.done += 1
+
+    slow, found = Slow(), []
+    close = tracking.OnceClosed(slow)
+    threads = [
+        threading.Thread(target=lambda: (close(), found.append((slow.begun, slow.done))))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [(1, 1), (1, 1)]
