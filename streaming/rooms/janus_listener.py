@@ -11,7 +11,7 @@ from streaming.ice import IceSettings
 from streaming.peer import NoWayError
 from streaming.rooms.first_of import first_of
 from streaming.rooms.janus_media import JanusMedia
-from streaming.rooms.janus_session import JanusError, JanusSession, Message
+from streaming.rooms.janus_session import GOODBYE_S, JanusError, JanusSession, Message
 from streaming.rooms.staying import LostError
 from streaming.sound_source import PacketSource
 
@@ -82,8 +82,9 @@ class JanusListener:
             self._changed.set()
         finally:
             await media.peer.aclose()
-            with contextlib.suppress(JanusError, LostError):
-                await session.detach(handle)
+            with contextlib.suppress(JanusError, LostError, TimeoutError):
+                async with asyncio.timeout(GOODBYE_S):
+                    await session.detach(handle)
 
     async def _start(
         self, session: JanusSession, handle: int, media: JanusMedia, stream: Message

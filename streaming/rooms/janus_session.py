@@ -177,7 +177,7 @@ class JanusSession:
             async for text in self._socket:
                 self._take(json.loads(text))
             error = LostError(f"{self._url}: the server closed the connection")
-        except (WebSocketException, ValueError, KeyError, TypeError) as failure:
+        except Exception as failure:  # of the socket, or of a message that is not as documented
             log.debug("the socket failed", exc_info=True)
             error = LostError(f"{self._url}: the connection was lost ({type(failure).__name__})")
         self.lose(error)
@@ -196,11 +196,13 @@ class JanusSession:
             self._listeners[message["sender"]](message)
 
     async def _keep_alive(self) -> None:
-        """Ask for nothing now and then; a failure is the reader's to report."""
+        """Ask for nothing now and then: a server that forgets or hangs may keep the socket open."""
         while True:
             await asyncio.sleep(KEEPALIVE_S)
-            with contextlib.suppress(LostError, JanusError):
+            try:
                 await self.request("keepalive")
+            except (LostError, JanusError) as error:
+                return self.lose(LostError(str(error)))
 
     async def _close(self) -> None:
         if self.lost.done():
