@@ -159,8 +159,8 @@ async def _take_part(
     room, source = ROOMS[args.kind].open(args, open_sound())
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, room.left.set)
-    await take_part(avatar, room, source, args.seed)
-    log.info("Left")
+    stats = await take_part(avatar, room, source, args.seed)
+    log.info("Left after %.1f s, %d pictures late", stats["step"] / 25, stats["late_steps"])
 
 
 def _add_whip(group: argparse._ArgumentGroup) -> None:

@@ -7,7 +7,7 @@ A room is a `Link` that brings publications: it joins when it is watched, append
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from streaming.face import FaceEngine
 from streaming.ingest import warm_up
@@ -44,7 +44,7 @@ async def offer_of(peer: Peer) -> str:
 
 async def take_part(
     engine: FaceEngine, room: Room, source: SoundSource, seed: int | None = None
-) -> None:
+) -> dict[str, Any]:
     """Speak in a room until `room.left` is set, the room is over, or the sound is.
 
     Args:
@@ -53,8 +53,13 @@ async def take_part(
         source: what the face says; it is closed at the end.
         seed: of the face's own motion; None for another one each time.
 
+    Returns:
+        What was counted, see `Session.stats`.
+
     Raises:
         RoomError: the room cannot be joined.
     """
     warm_up(engine.lookahead_ms)
-    await Session("room", engine, Metrics(), room, source, room.outlets, seed).run()
+    session = Session("room", engine, Metrics(), room, source, room.outlets, seed)
+    await session.run()
+    return session.stats()

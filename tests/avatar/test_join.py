@@ -23,6 +23,7 @@ def talk(tmp_path):
 
 
 WHIP = ["whip", "--url", "http://127.0.0.1:1/whip"]
+JANUS = ["janus", "--url", "ws://127.0.0.1:1", "--room", "1234"]
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,8 @@ WHIP = ["whip", "--url", "http://127.0.0.1:1/whip"]
     [
         (["whip", "--url", "ftp://host"], "ftp://host"),
         (["whip", "--url", "http:///nowhere"], "http:///nowhere"),
+        (["janus", "--url", "http://host", "--room", "1"], "ws or wss"),
+        ([*JANUS, "--listen", "Ann", "--audio", "a.wav"], "choose one"),
         ([*WHIP, "--audio", "no.wav"], "no.wav"),
         ([*WHIP, "--audio", __file__], "test_join.py"),
         ([*WHIP, "--loop"], "--audio"),
@@ -45,13 +48,17 @@ def test_a_mistake_ends_in_one_line(arguments, reason, capsys):
     assert reason in message and message.count("\n") == 1
 
 
-def test_a_room_that_cannot_be_reached_ends_in_one_line(talk, capsys):
-    assert main([*WHIP, "--audio", talk, "--size", "256"]) == 2
+@pytest.mark.parametrize("arguments", [WHIP, JANUS], ids=["whip", "janus"])
+def test_a_room_that_cannot_be_reached_ends_in_one_line(arguments, talk, capsys):
+    assert main([*arguments, "--audio", talk, "--size", "256"]) == 2
     message = capsys.readouterr().err
-    assert "http://127.0.0.1:1/whip: cannot be reached" in message and message.count("\n") == 1
+    assert f"{arguments[2]}: cannot be reached" in message and message.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["zoom"], ["whip"], [*WHIP, "--colour", "blue"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["zoom"], ["whip"], ["janus", "--url", "ws://host"], [*WHIP, "--colour", "blue"]],
+)
 def test_unknown_rooms_and_options_exit_with_2(arguments):
     with pytest.raises(SystemExit) as exit_:
         main(arguments)

@@ -1,0 +1,278 @@
+"""The avatar in a VideoRoom of a real Janus, seen by a Python peer and by Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import signal
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from tests.e2e.janus import (
+    API_SECRET,
+    PIN,
+    ROOM,
+    URL,
+    Network,
+    needs_janus,
+    running_janus,
+)
+from tests.e2e.synchrony import (
+    STEP_S,
+    delay_s,
+    loudness_of,
+    opening_of,
+    rendered_opening,
+    undisturbed,
+)
+from tests.e2e.test_browser import CHROMIUM, FLAGS
+
+pytestmark = [pytest.mark.slow, *needs_janus]
+PLACE = ["--url", URL, "--room", ROOM, "--pin", PIN, "--api-secret", API_SECRET]
+FACE = ["--pose", "none", "--seed", "1"]
+PACKET_S, FINE_S = 0.02, 0.005
+ANALYSED_S = 2048 / 48000
+HERE = Path(__file__).parent
+PAGE = "http://127.0.0.1:1/"  # the driver answers for it, so Chromium thinks it far away
+NEAR = "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebRTC"
+BLANK = "<!doctype html><video id=video autoplay playsinline></video>"
+WATCH = """
+    async (seconds) => {
+      const shown = () => [performance.now(), video.getVideoPlaybackQuality().totalVideoFrames];
+      const counts = [shown()];
+      const grabbing = grab(seconds, 0);
+      for (let i = 0; i < 4 * seconds; i++) {
+        await new Promise((done) => setTimeout(done, 250));
+        counts.push(shown());
+      }
+      return { counts, grabs: await grabbing };
+    }
+"""
+JOIN_ONE_AFTER_ANOTHER = """
+import json, sys
+from avatar.join import main
+for arguments in json.loads(sys.argv[1]):
+    print(main(arguments))
+"""
+
+
+@contextmanager
+def joined(network: Network, *flags: str):
+    """The avatar's process in the room; killed at the end."""
+    command = network.command(sys.executable, "-m", "avatar.join", "janus", *PLACE, *FACE, *flags)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextmanager
+def watching(network: Network, out: Path, who: str, *flags: str):
+    """A Python peer that watches the avatar and has joined the room."""
+    peer = [sys.executable, "-m", "tests.e2e.janus_peer", *PLACE, "--watch", who]
+    process = subprocess.Popen(
+        network.command(*peer, "--out", str(out), *flags), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        wait_for_line(process.stdout, "joined")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for_line(output: IO[str], text: str) -> None:
+    """Until a process says `text`."""
+    lines = []
+    for line in output:
+        lines.append(line)
+        if text in line:
+            return
+    raise AssertionError(f"{text!r} was never said: {lines}")
+
+
+@asynccontextmanager
+async def browsing(network: Network, folder: Path):
+    """Chromium in the network, in the room."""
+    from playwright.async_api import async_playwright
+
+    wrapper = folder / "chromium"
+    wrapper.write_text(f'#!/bin/sh\nexec {" ".join(network.command(CHROMIUM))} "$@"\n')
+    wrapper.chmod(0o755)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=wrapper, args=[*FLAGS, NEAR], ignore_default_args=["--headless"]
+        )
+        page = await browser.new_page()
+        await page.route(PAGE, lambda route: route.fulfill(body=BLANK, content_type="text/html"))
+        await page.goto(PAGE)
+        for script in ("janus.js", "grab.js"):
+            await page.add_script_tag(path=str(HERE / script))
+        place = {"url": URL, "room": int(ROOM), "pin": PIN, "secret": API_SECRET, "watch": "Avatar"}
+        await page.evaluate("place => watchRoom(place)", place)
+        try:
+            yield page
+        finally:
+            await browser.close()
+
+
+@pytest.fixture(scope="module")
+def expected_opening(speech_with_pauses, tmp_path_factory) -> np.ndarray:
+    return rendered_opening(
+        speech_with_pauses, tmp_path_factory.mktemp("rendered"), *FACE, "--size", "256"
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+async def test_a_python_peer_and_a_browser_see_the_face_speak_in_time(
+    speech_with_pauses, expected_opening, tmp_path
+):
+    out = tmp_path / "seen.npz"
+    with running_janus(tmp_path) as (_, network), watching(network, out, "Avatar") as peer:
+        async with browsing(network, tmp_path) as page:
+            with joined(network, "--audio", str(speech_with_pauses)) as avatar:
+                await page.wait_for_function("video.videoWidth > 0", timeout=60_000)
+                shown = await page.evaluate(WATCH, 8)
+                await page.wait_for_function("window.__room.left !== null", timeout=20_000)
+                assert await asyncio.to_thread(avatar.wait, 10) == 0
+        assert await asyncio.to_thread(peer.wait, 20) == 0
+    check_peer(np.load(out, allow_pickle=True), expected_opening, speech_with_pauses)
+    check_browser(shown, expected_opening, speech_with_pauses)
+
+
+def check_peer(seen: Any, expected: np.ndarray, speech: Path) -> None:
+    """What the Python peer got: rate, moving lips, synchrony."""
+    opening, times = opening_of(list(seen["pictures"])), undisturbed(seen["picture_times"])
+    picture_s = delay_s(times, opening, expected, STEP_S)
+    sound_s = delay_s(*heard(seen), loudness_of(speech, PACKET_S), FINE_S)
+    came_s = seen["picture_times"][:, 0]
+    assert best_rate(came_s, np.arange(len(came_s))) >= 24
+    assert np.percentile(opening, 95) - np.percentile(opening, 5) > 0.03
+    assert abs(picture_s - sound_s) <= 0.06
+
+
+def best_rate(times_s: np.ndarray, counts: np.ndarray) -> float:
+    """Most pictures a second over some 4 s: the machine that runs all parties may falter once."""
+    ends = np.searchsorted(times_s, times_s + 4)
+    ends = ends[ends < len(times_s)]
+    starts = np.arange(len(ends))
+    return float(np.max((counts[ends] - counts[starts]) / (times_s[ends] - times_s[starts])))
+
+
+def heard(seen: Any, until_s: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
+    """When the packets that came before `until_s` were over, [N] s, and how loud they were, [N]."""
+    before = seen["sound_times"][:, 0] < until_s
+    loudness = np.sqrt(np.mean(np.square(seen["sound"][before].astype(float)), axis=1))
+    # a packet comes when its first sample is due
+    return undisturbed(seen["sound_times"][before]) + PACKET_S, loudness
+
+
+def check_browser(shown: dict[str, Any], expected: np.ndarray, speech: Path) -> None:
+    """What Chromium showed and played: rate, moving lips, synchrony."""
+    times = np.array([grab["t"] for grab in shown["grabs"]]) / 1000
+    opening = opening_of([base64.b64decode(grab["jpeg"]) for grab in shown["grabs"]])
+    loudness = np.array([grab["rms"] for grab in shown["grabs"]])
+    picture_s = delay_s(times, opening, expected, STEP_S)
+    sound_s = delay_s(times, loudness, loudness_of(speech, ANALYSED_S), FINE_S)
+    clock_ms, counted = np.array(shown["counts"]).T
+    assert best_rate(clock_ms / 1000, counted) >= 24
+    assert np.percentile(opening, 95) - np.percentile(opening, 5) > 0.03
+    assert abs(picture_s - sound_s) <= 0.06
+
+
+class Stay(NamedTuple):
+    """An avatar that spoke another participant's sound, lost Janus, and was interrupted.
+
+    seen: what the other one got. killed_s, back_s, interrupted_s: since the epoch, the end of
+    Janus, its return, and Ctrl-C. status, said: how the avatar ended and what it wrote.
+    """
+
+    seen: Any
+    killed_s: float
+    back_s: float
+    interrupted_s: float
+    status: int
+    said: str
+
+
+@pytest.fixture(scope="module")
+def stay(speech_with_pauses, tmp_path_factory) -> Stay:
+    folder = tmp_path_factory.mktemp("stay")
+    speaker = ("--name", "Speaker", "--speak", str(speech_with_pauses))
+    with (
+        running_janus(folder, full_trickle=True) as (janus, network),
+        watching(network, folder / "seen.npz", "Mimic", *speaker) as peer,
+        joined(network, "--display", "Mimic", "--listen", "Speaker") as avatar,
+    ):
+        wait_for_line(peer.stdout, "watching")
+        time.sleep(9)
+        killed_s = time.time()
+        janus.stop()
+        janus.start()
+        back_s = time.time()
+        wait_for_line(peer.stdout, "watching")
+        time.sleep(2)
+        interrupted_s = time.time()
+        avatar.send_signal(signal.SIGINT)
+        _, said = avatar.communicate(timeout=10)
+        assert peer.wait(20) == 0
+    seen = np.load(folder / "seen.npz", allow_pickle=True)
+    return Stay(seen, killed_s, back_s, interrupted_s, avatar.returncode, said)
+
+
+def test_the_face_says_what_another_participant_says(stay, speech_with_pauses, expected_opening):
+    rounds, spoke_s = 3, stay.seen["spoke_times"][0]
+    spoken = np.tile(loudness_of(speech_with_pauses, PACKET_S), rounds)
+    sound_s = delay_s(*heard(stay.seen, stay.killed_s), spoken, FINE_S, spoke_s)
+    before = stay.seen["picture_times"][:, 0] < stay.killed_s
+    times = undisturbed(stay.seen["picture_times"][before])
+    opening = opening_of(list(stay.seen["pictures"][before]))
+    shown = np.tile(expected_opening, rounds)
+    picture_s = delay_s(times, opening, shown, STEP_S, spoke_s)
+    assert 0 < sound_s - spoke_s < 1
+    assert 0 < picture_s - spoke_s < 1
+
+
+def test_the_face_is_back_within_10_s_after_janus_was_killed_and_started_again(stay):
+    times = stay.seen["picture_times"][:, 0]
+    after = times[times > stay.back_s]
+    assert len(after) > 25
+    assert after[0] - stay.killed_s <= 10
+    assert "trying again" in stay.said
+
+
+def test_ctrl_c_says_good_bye_to_the_room_and_ends_well(stay):
+    assert 0 < stay.seen["left_s"] - stay.interrupted_s < 2
+    assert stay.status == 0
+    assert stay.said.splitlines()[-1].startswith("avatar-join: Left after")
+    assert "Traceback" not in stay.said and "Task" not in stay.said
+
+
+def test_what_janus_refuses_is_one_line_each(speech_with_pauses, tmp_path):
+    room, secret = ["--room", ROOM, "--pin", PIN], ["--api-secret", API_SECRET]
+    mistakes = {
+        "No such room (99)": ["--room", "99", *secret],
+        "wrong pin": ["--room", ROOM, "--pin", "0", *secret],
+        "wrong or missing secret": room,
+    }
+    fixed = ["janus", "--url", URL, "--audio", str(speech_with_pauses), "--size", "256"]
+    with running_janus(tmp_path) as (_, network):
+        given = json.dumps([[*fixed, *arguments] for arguments in mistakes.values()])
+        command = network.command(sys.executable, "-c", JOIN_ONE_AFTER_ANOTHER, given)
+        run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.split() == ["2", "2", "2"]
+    lines = run.stderr.splitlines()
+    assert len(lines) == len(mistakes)
+    for line, words in zip(lines, mistakes, strict=True):
+        assert line.startswith("avatar-join: Janus refuses: ") and words in line
