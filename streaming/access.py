@@ -17,7 +17,8 @@ def authorised(token: str | None, is_open: Callable[[web.Request], bool]) -> Mid
 
     Args:
         token: what `Authorization: Bearer` or `?token=` must carry; None on loopback.
-        is_open: the requests that anybody may make.
+        is_open: the requests that anybody may make; with a token, anybody may ask for OPTIONS too:
+            browsers do before they send it.
     """
 
     @web.middleware
@@ -25,16 +26,17 @@ def authorised(token: str | None, is_open: Callable[[web.Request], bool]) -> Mid
         if not is_open(request):
             if token is None:
                 _refuse_other_sites(request)
-            elif not hmac.compare_digest(_given_token(request).encode(), token.encode()):
+            elif request.method != "OPTIONS" and not _has_token(request, token):
                 raise Refusal(401, "a token is needed: Authorization: Bearer <token>")
         return await handler(request)
 
     return check
 
 
-def _given_token(request: web.Request) -> str:
+def _has_token(request: web.Request, token: str) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    return given.strip() if scheme.lower() == "bearer" else request.query.get("token", "")
+    given = given.strip() if scheme.lower() == "bearer" else request.query.get("token", "")
+    return hmac.compare_digest(given.encode(), token.encode())
 
 
 def _refuse_other_sites(request: web.Request) -> None:

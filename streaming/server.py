@@ -14,6 +14,7 @@ from streaming import api, signalling
 from streaming.access import authorised
 from streaming.bit_rates import BitRates
 from streaming.callers import Callers
+from streaming.cross_origin import let_pages_read
 from streaming.face import FaceEngine
 from streaming.ice import IceSettings, bound_gathering, gather_on
 from streaming.ingest import warm_up
@@ -53,6 +54,8 @@ def build_app(engine: FaceEngine, options: ServerOptions) -> web.Application:
     signalling.add_routes(app.router)
     api.add_routes(app.router)
     app.router.add_get("/{name:.*}", _serve(page))
+    if options.token is not None:
+        app.on_response_prepare.append(let_pages_read)
     app.on_shutdown.append(lambda _: callers.aclose())
     return app
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 
 from aiohttp import web
+from aiortc import RTCIceServer
+from multidict import CIMultiDict
 
 from streaming.caller import Caller
 from streaming.callers import Callers, FullError
+from streaming.cross_origin import preflight
 from streaming.peer import NoWayError, Peer
 from streaming.refusal import MOST_JSON, Refusal, read_body, read_json
 
@@ -18,12 +21,13 @@ SDP, FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add the signalling of docs/wire.md."""
     router.add_post("/offer", offer)
-    router.add_post("/whip", whip)
-    router.add_post("/whep", whep)
-    router.add_post("/whep/{session}", whep)
+    for path, answer in (("/whip", whip), ("/whep", whep), ("/whep/{session}", whep)):
+        router.add_post(path, answer)
+        _close(router, path, "POST")
     for path in ("/whip/{session}", "/whep/{session}/{viewer}"):
         router.add_patch(path, trickle)
         router.add_delete(path, leave)
+        _close(router, path, "PATCH", "DELETE")
 
 
 async def offer(request: web.Request) -> web.Response:
@@ -38,7 +42,7 @@ async def offer(request: web.Request) -> web.Response:
 async def whip(request: web.Request) -> web.Response:
     """A caller who only brings sound; the face is published on `/whep/<id>`."""
     caller, answer = await _enter(request, await _read_sdp(request), is_published=True)
-    return _created(f"/whip/{caller.session.name}", answer)
+    return _created(request, f"/whip/{caller.session.name}", answer)
 
 
 async def whep(request: web.Request) -> web.Response:
@@ -56,7 +60,7 @@ async def whep(request: web.Request) -> web.Response:
         raise Refusal(503, str(error)) from None
     except NoWayError as error:
         raise Refusal(502, str(error)) from None
-    return _created(f"/whep/{caller.session.name}/{viewer}", answer)
+    return _created(request, f"/whep/{caller.session.name}/{viewer}", answer)
 
 
 async def trickle(request: web.Request) -> web.Response:
@@ -64,6 +68,7 @@ async def trickle(request: web.Request) -> web.Response:
     _, peer = _find(request)
     if request.content_type != FRAGMENT:
         raise Refusal(415, f"the body must be {FRAGMENT}, got {request.content_type}")
+    _check_match(request, peer)
     body = await read_body(request, MOST_JSON)
     try:
         await peer.trickle(body.decode())
@@ -116,11 +121,53 @@ async def _read_sdp(request: web.Request) -> str:
     return (await read_body(request, MOST_JSON)).decode(errors="replace")
 
 
-def _created(location: str, answer: str) -> web.Response:
-    tag = hashlib.sha256(answer.encode()).hexdigest()[:16]
-    headers = {
-        "Location": location,
-        "ETag": f'"{tag}"',
-        "Access-Control-Expose-Headers": "Location",
-    }
+def _created(request: web.Request, location: str, answer: str) -> web.Response:
+    """The 201 of sections 4.2, 4.3.1 and 4.6 of RFC 9725."""
+    headers = CIMultiDict({"Location": location, "ETag": _tag_of(answer)})
+    for server in request.app[CALLERS].ice.servers:
+        headers.add("Link", _link_to(server))
     return web.Response(status=201, text=answer, content_type=SDP, headers=headers)
+
+
+def _tag_of(sdp: str) -> str:
+    """The entity-tag of an ICE session."""
+    found = re.search(r"(?m)^a=ice-ufrag:([\w+/]+)", sdp)
+    assert found is not None, "aiortc's descriptions name their ICE user"
+    return f'"{found[1]}"'
+
+
+def _check_match(request: web.Request, peer: Peer) -> None:
+    """Refuse candidates for any but the one ICE session that there is.
+
+    Raises:
+        Refusal: 428 without If-Match, 412 when it names another one, 422 when it wants a new one.
+    """
+    wanted, tag = request.headers.get("If-Match"), _tag_of(peer.connection.localDescription.sdp)
+    if wanted is None:
+        raise Refusal(428, "If-Match with the ETag of the session is needed")
+    if wanted.strip() == "*":
+        raise Refusal(422, "ICE restarts are not supported: make a new session")
+    if tag not in (part.strip() for part in wanted.split(",")):
+        raise Refusal(412, f"this ICE session is {tag}, not {wanted}")
+
+
+def _link_to(server: RTCIceServer) -> str:
+    link = f'<{server.urls}>; rel="ice-server"'
+    if server.username:
+        user, password = _quoted(server.username), _quoted(server.credential)
+        link += f'; username={user}; credential={password}; credential-type="password"'
+    return link
+
+
+def _quoted(text: str | None) -> str:
+    return '"' + re.sub(r'(["\\])', r"\\\1", text or "") + '"'
+
+
+def _close(router: web.UrlDispatcher, path: str, *methods: str) -> None:
+    """Answer OPTIONS on a path that takes `methods`, and 405 to everything else."""
+
+    async def refuse(request: web.Request) -> web.Response:
+        raise web.HTTPMethodNotAllowed(request.method, [*methods, "OPTIONS"])
+
+    router.add_options(path, preflight)
+    router.add_route("*", path, refuse)

@@ -95,7 +95,8 @@ class TestCaller:
         self.seen: list[Seen] = []
         self.heard: list[Heard] = []
         self.messages: list[str] = []
-        self.location = self.session = ""
+        self.location = self.etag = self.session = ""
+        self.response: aiohttp.ClientResponse | None = None
         self._readers: list[asyncio.Task[None]] = []
         self.connection.on("track", self._on_track)
         self.channel = None
@@ -144,8 +145,8 @@ class TestCaller:
             async with http.post(f"{self.url}{path}", data=sdp) as response:
                 answer = await response.text()
                 assert response.status == 201, answer
-                self.location = response.headers["Location"]
-                assert response.headers["ETag"]
+                self.response = response
+                self.location, self.etag = response.headers["Location"], response.headers["ETag"]
         await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     def _on_track(self, track: MediaStreamTrack) -> None:
