@@ -96,3 +96,11 @@ def speech_with_pauses(tmp_path_factory) -> Path:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
         file.writeframes(whole.astype("<i2").tobytes())
     return path
+
+
+@pytest.fixture(scope="session")
+def expected_opening(speech_with_pauses, tmp_path_factory) -> np.ndarray:
+    """How far the lips open when the engine itself renders that speech, [N], one each 40 ms."""
+    from tests.e2e.synchrony import rendered_opening
+
+    return rendered_opening(speech_with_pauses, tmp_path_factory.mktemp("rendered"))

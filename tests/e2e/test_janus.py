@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import pytest
 
+from tests.e2e.foreign_page import CHROMIUM, check_shown, foreign_page, watch
 from tests.e2e.janus import (
     API_SECRET,
     PIN,
@@ -26,36 +26,20 @@ from tests.e2e.janus import (
     running_janus,
 )
 from tests.e2e.synchrony import (
+    FINE_S,
     STEP_S,
+    STILL,
+    best_rate,
     delay_s,
     loudness_of,
     opening_of,
-    rendered_opening,
     undisturbed,
 )
-from tests.e2e.test_browser import CHROMIUM, FLAGS
 
 pytestmark = [pytest.mark.slow, *needs_janus]
 PLACE = ["--url", URL, "--room", ROOM, "--pin", PIN, "--api-secret", API_SECRET]
-FACE = ["--pose", "none", "--seed", "1"]
-PACKET_S, FINE_S = 0.02, 0.005
-ANALYSED_S = 2048 / 48000
+PACKET_S = 0.02
 HERE = Path(__file__).parent
-PAGE = "http://127.0.0.1:1/"  # the driver answers for it, so Chromium thinks it far away
-NEAR = "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebRTC"
-BLANK = "<!doctype html><video id=video autoplay playsinline></video>"
-WATCH = """
-    async (seconds) => {
-      const shown = () => [performance.now(), video.getVideoPlaybackQuality().totalVideoFrames];
-      const counts = [shown()];
-      const grabbing = grab(seconds, 0);
-      for (let i = 0; i < 4 * seconds; i++) {
-        await new Promise((done) => setTimeout(done, 250));
-        counts.push(shown());
-      }
-      return { counts, grabs: await grabbing };
-    }
-"""
 JOIN_ONE_AFTER_ANOTHER = """
 import json, sys
 from avatar.join import main
@@ -67,7 +51,7 @@ for arguments in json.loads(sys.argv[1]):
 @contextmanager
 def joined(network: Network, *flags: str):
     """The avatar's process in the room; killed at the end."""
-    command = network.command(sys.executable, "-m", "avatar.join", "janus", *PLACE, *FACE, *flags)
+    command = network.command(sys.executable, "-m", "avatar.join", "janus", *PLACE, *STILL, *flags)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         yield process
@@ -104,33 +88,13 @@ def wait_for_line(output: IO[str], text: str) -> None:
 @asynccontextmanager
 async def browsing(network: Network, folder: Path):
     """Chromium in the network, in the room."""
-    from playwright.async_api import async_playwright
-
     wrapper = folder / "chromium"
     wrapper.write_text(f'#!/bin/sh\nexec {" ".join(network.command(CHROMIUM))} "$@"\n')
     wrapper.chmod(0o755)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=wrapper, args=[*FLAGS, NEAR], ignore_default_args=["--headless"]
-        )
-        page = await browser.new_page()
-        await page.route(PAGE, lambda route: route.fulfill(body=BLANK, content_type="text/html"))
-        await page.goto(PAGE)
-        for script in ("janus.js", "grab.js"):
-            await page.add_script_tag(path=str(HERE / script))
+    async with foreign_page(HERE / "janus.js", executable=wrapper) as page:
         place = {"url": URL, "room": int(ROOM), "pin": PIN, "secret": API_SECRET, "watch": "Avatar"}
         await page.evaluate("place => watchRoom(place)", place)
-        try:
-            yield page
-        finally:
-            await browser.close()
-
-
-@pytest.fixture(scope="module")
-def expected_opening(speech_with_pauses, tmp_path_factory) -> np.ndarray:
-    return rendered_opening(
-        speech_with_pauses, tmp_path_factory.mktemp("rendered"), *FACE, "--size", "256"
-    )
+        yield page
 
 
 @pytest.mark.browser
@@ -143,12 +107,12 @@ async def test_a_python_peer_and_a_browser_see_the_face_speak_in_time(
         async with browsing(network, tmp_path) as page:
             with joined(network, "--audio", str(speech_with_pauses)) as avatar:
                 await page.wait_for_function("video.videoWidth > 0", timeout=60_000)
-                shown = await page.evaluate(WATCH, 8)
+                shown = await watch(page, 8)
                 await page.wait_for_function("window.__room.left !== null", timeout=20_000)
                 assert await asyncio.to_thread(avatar.wait, 10) == 0
         assert await asyncio.to_thread(peer.wait, 20) == 0
     check_peer(np.load(out, allow_pickle=True), expected_opening, speech_with_pauses)
-    check_browser(shown, expected_opening, speech_with_pauses)
+    check_shown(shown, expected_opening, speech_with_pauses)
 
 
 def check_peer(seen: Any, expected: np.ndarray, speech: Path) -> None:
@@ -162,33 +126,12 @@ def check_peer(seen: Any, expected: np.ndarray, speech: Path) -> None:
     assert abs(picture_s - sound_s) <= 0.06
 
 
-def best_rate(times_s: np.ndarray, counts: np.ndarray) -> float:
-    """Most pictures a second over some 4 s: the machine that runs all parties may falter once."""
-    ends = np.searchsorted(times_s, times_s + 4)
-    ends = ends[ends < len(times_s)]
-    starts = np.arange(len(ends))
-    return float(np.max((counts[ends] - counts[starts]) / (times_s[ends] - times_s[starts])))
-
-
 def heard(seen: Any, until_s: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
     """When the packets that came before `until_s` were over, [N] s, and how loud they were, [N]."""
     before = seen["sound_times"][:, 0] < until_s
     loudness = np.sqrt(np.mean(np.square(seen["sound"][before].astype(float)), axis=1))
     # a packet comes when its first sample is due
     return undisturbed(seen["sound_times"][before]) + PACKET_S, loudness
-
-
-def check_browser(shown: dict[str, Any], expected: np.ndarray, speech: Path) -> None:
-    """What Chromium showed and played: rate, moving lips, synchrony."""
-    times = np.array([grab["t"] for grab in shown["grabs"]]) / 1000
-    opening = opening_of([base64.b64decode(grab["jpeg"]) for grab in shown["grabs"]])
-    loudness = np.array([grab["rms"] for grab in shown["grabs"]])
-    picture_s = delay_s(times, opening, expected, STEP_S)
-    sound_s = delay_s(times, loudness, loudness_of(speech, ANALYSED_S), FINE_S)
-    clock_ms, counted = np.array(shown["counts"]).T
-    assert best_rate(clock_ms / 1000, counted) >= 24
-    assert np.percentile(opening, 95) - np.percentile(opening, 5) > 0.03
-    assert abs(picture_s - sound_s) <= 0.06
 
 
 class Stay(NamedTuple):
@@ -216,7 +159,7 @@ def stay(speech_with_pauses, tmp_path_factory) -> Stay:
         joined(network, "--display", "Mimic", "--listen", "Speaker") as avatar,
     ):
         wait_for_line(peer.stdout, "watching")
-        time.sleep(9)
+        time.sleep(8)
         killed_s = time.time()
         janus.stop()
         janus.start()
