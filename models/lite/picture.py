@@ -15,6 +15,7 @@ from models.lite.mouth import CORNERS, draw_mouth, layer_frame
 from models.lite.portrait import OPENINGS, LitePortrait
 from models.lite.pose import place
 from models.lite.rig import Rig, skin
+from models.lite.sides import turned
 from models.lite.warp import warp as cpu_warp
 from models.lite.wrinkles import folded
 from models.talking_head import Motion
@@ -50,7 +51,9 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
     closed = closures(face, portrait.neutral)
     close_lids(pixels, portrait.lids, closed)
     out = portrait.background.copy()
-    warp(out, pixels, portrait.background, target, portrait.source, portrait.triangles)
+    source = portrait.source.copy()
+    source[:468] += turned(pose) * portrait.sides
+    warp(out, pixels, portrait.background, target, source, portrait.triangles)
     carried = place(portrait.neutral, portrait.own, pose)
     gaze = pose[7:9] * GAZE_REACH * portrait.own.scale
     draw_eyes(out, portrait.pixels, target, carried, portrait.source, gaze)

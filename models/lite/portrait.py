@@ -59,6 +59,7 @@ class LitePortrait(NamedTuple):
     own: the portrait's own head pose.
     outer: vertices around the face.
     source: [N, 2] float32 px, where every vertex is in the portrait.
+    sides: [468, 2] float32 px, how far from there the skin is taken when the head is turned.
     triangles: [M, 3] int32, in drawing order.
     pixels: [S, S, 4] uint8, RGB premultiplied by the matte, and the matte.
     background: [S, S, 3] uint8 RGB.
@@ -73,6 +74,7 @@ class LitePortrait(NamedTuple):
     own: HeadPose
     outer: Surroundings
     source: np.ndarray
+    sides: np.ndarray
     triangles: np.ndarray
     pixels: np.ndarray
     background: np.ndarray
@@ -94,7 +96,8 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     depth = np.concatenate([tracked, outer.face]) @ own.rotation[2]
     triangles = triangulate(seen, rig.triangles.numpy(), depth)
     camera = tracked @ own.rotation.T
-    seen[:468] = unfold_sides(seen[:468], camera, rig.triangles.numpy(), oval_radius(seen[:468]))
+    flat = seen[:468]
+    unfolded = unfold_sides(flat, camera, rig.triangles.numpy(), oval_radius(flat))
     source, triangles = line_openings(seen, triangles, face.image)
     points = rig.point_indices.numpy()
     return LitePortrait(
@@ -104,6 +107,7 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
         own=own,
         outer=outer,
         source=source.astype(np.float32),
+        sides=(unfolded - flat).astype(np.float32),
         triangles=triangles,
         pixels=premultiply(crisp(face.image), face.matte),
         background=np.ascontiguousarray(face.background),

@@ -14,6 +14,8 @@ from models.lite.mesh import smoothstep
 
 SLANT = (0.05, 0.45)
 """Cosine between skin and line of sight below and above which a vertex is not or fully trusted."""
+TURN = (4.0, 12.0)
+"""Degrees that the head turns until the sides begin and cease to open."""
 SIDE = (0.6, 0.8)
 """Radii, in those of the face's outline, between which the sides begin."""
 OWN_SHARE = 0.15
@@ -45,6 +47,11 @@ def unfold_sides(
     for _ in range(ROUNDS):
         out += doubt[:, None] * (links @ out / count - out) + (1 - doubt)[:, None] * (source - out)
     return out.astype(np.float32)
+
+
+def turned(pose: np.ndarray) -> float:
+    """How far a head in a pose [>= 3] degrees shows skin that the portrait does not, 0..1."""
+    return float(smoothstep(np.abs(pose[:2]).max(), *TURN))
 
 
 def _facing(camera: np.ndarray, triangles: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from models.lite.sides import unfold_sides
+from models.lite.sides import turned, unfold_sides
 
 
 def half_cylinder():
@@ -22,3 +22,9 @@ def test_slanted_skin_is_taken_from_beside_it_and_the_front_from_where_it_is():
     ends = source.reshape(13, 13, 2)[:, [0, -1], 0]
     assert (np.abs(rows[:, [0, -1]]) < np.abs(ends) - 1).all()
     assert (np.diff(rows, axis=1) > 0).all()
+
+
+def test_sides_stay_as_in_the_portrait_until_the_head_turns():
+    shares = [turned(np.array([yaw, 0.0, 30.0])) for yaw in (0, 3, 6, 9, -15)]
+    assert shares[:2] == [0, 0] and shares[-1] == 1
+    assert 0 < shares[2] < shares[3] < 1
