@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 TAIL_S = 0.5
 """Silence after a file, so that its last sound has left with its picture."""
 
+SOUNDS = ("audio", "microphone", "listen", "agent")
+"""Options that name what the face speaks, and exclude one another."""
+
 log = logging.getLogger(__name__)
 
 
@@ -101,20 +104,28 @@ def _check(args: argparse.Namespace) -> Callable[[], SoundSource | None]:
     """
     check_face(args)
     schemes, needs = ROOMS[args.kind].schemes, ROOMS[args.kind].needs
-    if needs is not None and find_spec(needs) is None:
+    if needs is not None and not _is_installed(needs):
         raise ValueError(f"{needs} is not installed: pip install 'emotive-avatar[rooms]'")
     url = urlsplit(args.url)
     if url.scheme not in schemes or not url.hostname:
         raise ValueError(f"--url must be {' or '.join(schemes)}://host..., got {args.url!r}")
-    listens = getattr(args, "listen", None) is not None
-    if (args.audio is not None) + (args.microphone is not None) + listens > 1:
-        raise ValueError("choose one of --audio, --microphone and --listen")
+    given = [name for name in SOUNDS if getattr(args, name, None) is not None]
+    if len(given) > 1:
+        raise ValueError(f"choose one of --{' and --'.join(given)}")
     if args.loop and args.audio is None:
         raise ValueError("--loop needs --audio")
     ice_settings(args), bit_rates(args)
-    if listens:
+    if "listen" in given or "agent" in given:
         return lambda: None
     return _file(args) if args.audio is not None else _microphone(args.microphone)
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module is there, without importing it."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _file(args: argparse.Namespace) -> Callable[[], SoundSource]:
@@ -199,9 +210,41 @@ def _open_janus(args: argparse.Namespace, sound: SoundSource | None) -> tuple[Ro
     return room, room.source if sound is None else sound
 
 
+def _add_livekit(group: argparse._ArgumentGroup) -> None:
+    token = os.environ.get("LIVEKIT_TOKEN")
+    group.add_argument(
+        "--token", default=token, required=not token, help="room and identity; or LIVEKIT_TOKEN"
+    )
+    group.add_argument("--listen", metavar="IDENTITY", help="speak this participant's sound")
+    group.add_argument(
+        "--agent", metavar="IDENTITY", nargs="?", const="",
+        help="be the face of a LiveKit agent; by default the one that the token or the room names",
+    )  # fmt: skip
+
+
+def _open_livekit(args: argparse.Namespace, sound: SoundSource | None) -> tuple[Room, SoundSource]:
+    from streaming.rooms.livekit_agent import AgentSource
+    from streaming.rooms.livekit_participant import ParticipantSource
+    from streaming.rooms.livekit_room import LiveKitOptions, LiveKitRoom
+
+    options = LiveKitOptions(
+        args.url, args.token, args.size, bit_rates(args).highest, ice_settings(args)
+    )
+    if sound is not None:
+        return LiveKitRoom(options), sound
+    if args.listen is not None:
+        participant = ParticipantSource(args.listen)
+        return LiveKitRoom(options, participant), participant
+    agent = AgentSource(args.agent or None)
+    return LiveKitRoom(options, agent, agent.heard), agent
+
+
 ROOMS = {
     "janus": RoomKind(
         "join a Janus VideoRoom", ("ws", "wss"), "websockets", _add_janus, _open_janus
+    ),
+    "livekit": RoomKind(
+        "join a LiveKit room", ("ws", "wss"), "livekit.rtc", _add_livekit, _open_livekit
     ),
     "whip": RoomKind("publish to a WHIP endpoint", ("http", "https"), None, _add_whip, _open_whip),
 }
