@@ -33,7 +33,7 @@ def read_emotion(spec: str, tracker: FaceTracker) -> tuple[str, FaceTrack]:
     name, source = split_spec(spec)
     if source in PRESETS and not Path(source).is_file():
         return name, PRESETS[source]
-    return name, read_face_file(Path(source), tracker)
+    return name, read_face_file(Path(source), tracker)._replace(name=name)
 
 
 def split_spec(spec: str) -> tuple[str, str]:

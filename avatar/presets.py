@@ -123,7 +123,9 @@ def face_scores(weights: dict[str, float]) -> np.ndarray:
 
 PRESETS = MappingProxyType(
     {
-        name: FaceTrack(face_scores(weights)[None], np.zeros((1, 6), np.float32))
+        name: FaceTrack(
+            face_scores(weights)[None], np.zeros((1, 6), np.float32), name=name, literal=True
+        )
         for name, weights in _FACES.items()
     }
 )

@@ -45,7 +45,7 @@ def without_speech(track: FaceTrack) -> FaceTrack:
     worn = gaussian_filter1d(scores, WORN_SIGMA_FRAMES, axis=0, mode="mirror")
     slow = gaussian_filter1d(slow, SLOW_SIGMA_FRAMES, axis=0, mode="mirror")
     kept = np.where(spoken | shared, slow, worn)
-    return FaceTrack(np.clip(kept, 0, 1).astype(np.float32), track.pose)
+    return track._replace(blendshapes=np.clip(kept, 0, 1).astype(np.float32))
 
 
 def _columns(prefixes: tuple[str, ...]) -> np.ndarray:

@@ -50,6 +50,7 @@ class FaceTrack(NamedTuple):
     pictures: [T, H, W, 3] uint8 RGB, for models that look at pixels; None for a preset.
     landmarks: [T, 478, 3] float32, face mesh in px of `pictures`; None without them.
     name: of the emotion, as the user calls it; empty when there is none.
+    literal: whether the scores are meant as they are; else they are read as a hint of an emotion.
     """
 
     blendshapes: np.ndarray
@@ -57,6 +58,7 @@ class FaceTrack(NamedTuple):
     pictures: np.ndarray | None = None
     landmarks: np.ndarray | None = None
     name: str = ""
+    literal: bool = False
 
 
 class Motion(NamedTuple):

@@ -67,7 +67,7 @@ def track_face(
     rows = np.stack([np.concatenate([f.landmarks.ravel(), f.blendshapes, f.pose]) for f in faces])
     values = np.stack([np.interp(grid, times, column) for column in rows.T], 1).astype(np.float32)
     landmarks, scores, pose = np.split(values, [478 * 3, 478 * 3 + 52], axis=1)
-    return landmarks.reshape(len(grid), 478, 3), FaceTrack(scores, pose)
+    return landmarks.reshape(len(grid), 478, 3), FaceTrack(scores, pose, literal=True)
 
 
 def fit_length(sound: np.ndarray, samples: int) -> np.ndarray:

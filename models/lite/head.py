@@ -6,6 +6,7 @@ displacement; lids blink; key points -> `picture.py` -> the portrait's own pixel
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from models.checkpoints import load_tensors
 from models.lite.emotion import DisplacementPredictor, EmotionEncoder
+from models.lite.feeling import Feelings, emphasised, likeness, load_feelings, named
 from models.lite.lips import LipContact
 from models.lite.motion import AudioToMotion, MotionState, load_motion
 from models.lite.picture import draw
@@ -60,6 +62,7 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
         self._warp = warp if device == "cpu" else TorchWarp(device)
         self.motion: AudioToMotion = load_motion(self.rig, folder)
         self.contact = LipContact(self.rig)
+        self._folder = folder
         self.encoder, self.predictor, self.rest = _load_emotion(self.rig, folder)
         self._blinks = [
             (self.rig.shape_names.index("eyeBlink" + side), *map(self.rig.point_of, lids))
@@ -67,16 +70,36 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
         ]
         self._worn = torch.tensor([not n.startswith("eyeLook") for n in self.rig.shape_names])
 
+    @cached_property
+    def feelings(self) -> Feelings:
+        """What tells the emotion of a clip; presets do not need it."""
+        return load_feelings(self._folder)
+
     def encode_portrait(self, face: FaceImage) -> LitePortrait:
         """Fit the rig to a tracked portrait."""
         return encode_portrait(self.rig, face)
 
     @torch.inference_mode()
     def encode_emotion(self, track: FaceTrack) -> Tensor:
-        """Emotion features of a clip, [T, EMOTION_DIMS] float32; a face at rest gives zeros."""
+        """Emotion features of a clip, [T, EMOTION_DIMS] float32.
+
+        What is not literal is emphasised (`models/lite/feeling.py`); a literal face at rest gives
+        zeros.
+        """
+        weights = self.worn_weights(track)
+        if not track.literal:
+            feelings = self.feelings
+            likely = named(feelings, track.name)
+            if likely is None:
+                likely = likeness(feelings, track.blendshapes)
+            weights = emphasised(feelings, weights, likely)
+        return self.encoder(weights)
+
+    def worn_weights(self, track: FaceTrack) -> Tensor:
+        """Expression weights of a track's scores above rest, [T, E] float32."""
         above_rest = np.maximum(track.blendshapes - self.rest, 0)
         weights = torch.from_numpy(expression_weights(self.rig, above_rest)) * EXPRESSIVENESS
-        return self.encoder(weights.clamp(max=MAX_WEIGHT) * self._worn)
+        return weights.clamp(max=MAX_WEIGHT) * self._worn
 
     def init_state(self, batch: int = 1) -> LiteState:
         """The memory of `batch` new callers."""

@@ -60,7 +60,7 @@ def test_the_middle_of_a_blend_is_the_middle_of_the_faces(lite):
 
 def test_blends_are_made_of_features(lite):
     rows = zip(PRESETS["happy"][:2], PRESETS["angry"][:2], strict=True)
-    both = FaceTrack(*map(np.concatenate, rows))
+    both = FaceTrack(*map(np.concatenate, rows), literal=True)
     rows = lite.encode_emotion(both)
     assert rows.shape == (2, 512)
     assert torch.allclose(rows[0], feature(lite, "happy")[0])

@@ -1,0 +1,240 @@
+"""Trains which emotion a clip's scores mean (`models/lite/feeling.py`).
+
+    python -m avatar.train feeling --data DIR
+
+Portraits wear the presets, weaker and stronger, are drawn and tracked like any clip: what the
+tracker reads then, against the portrait at rest, is laid on what it reads on real people who speak
+without emotion. DIR has a manifest, `portraits/`, `tracks/` and `talking/`; only files that may
+train weights that ship are read. No acted footage is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avatar.presets import PRESETS, SHAPE_NAMES
+from avatar.speech_free import without_speech
+from avatar.training.recordings import allowed
+from models.lite.feeling import FLOOR, score_features
+from models.lite.head import LiteTalkingHead
+from models.lite.portrait import LitePortrait
+from models.talking_head import POSE_DIMS, FaceTrack, Motion
+
+NAMES = tuple(PRESETS)
+SIDE = 320
+"""Side of the drawn portraits, px."""
+LOOKS_EACH = 14
+STRENGTH = (0.5, 1.6)
+"""Range of how strongly a portrait wears a preset."""
+UNSEEN = ("_", "eyeLook", "jawLeft", "jawRight", "jawForward", "mouthLeft", "mouthRight")
+"""Scores that say nothing about an emotion."""
+NOISE = {
+    "browInnerUp": 1.0, "browOuterUp": 0.7, "browDown": 0.4, "eyeSquint": 0.3, "eyeWide": 0.4,
+    "mouthSmile": 0.3, "mouthUpperUp": 0.4, "mouthPress": 0.4, "mouthPucker": 0.5, "jawOpen": 0.5,
+}  # fmt: skip
+"""How much resting faces differ in a score beyond the few that were seen, and OTHERS; logarithm."""
+OTHERS = 0.15
+ROUNDS, ON_PORTRAITS, AT_REST = 10, 3, 0.15
+"""How often a look is used; rounds of these that stay on its portrait; share turned to rest."""
+PENALTY = 0.003
+
+
+class Looks(NamedTuple):
+    """Tracked faces that wear a preset; N looks.
+
+    scores: [N, 52] float32.
+    emotion: [N] int64, place in NAMES.
+    person: [N] int64.
+    """
+
+    scores: np.ndarray
+    emotion: np.ndarray
+    person: np.ndarray
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m avatar.train feeling`."""
+    parser.add_argument("--data", type=Path, required=True, help="folder with a manifest")
+    parser.add_argument("--run", type=Path, default=Path("runs/feeling"), help="run folder")
+    parser.add_argument("--portraits", type=int, default=100, help="how many are drawn")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draw and track, or reuse what the run folder has; fit, print, write the weights.
+
+    Raises:
+        ValueError: the data folder has no manifest.
+    """
+    from models.checkpoints import save_tensors
+
+    head = LiteTalkingHead()
+    args.run.mkdir(parents=True, exist_ok=True)
+    kept = args.run / "looks.npz"
+    if not kept.exists():
+        looks = Looks(*map(np.array, zip(*draw_looks(head, args), strict=True)))
+        np.savez(kept, **looks._asdict())
+    with np.load(kept) as file:
+        looks = Looks(**file)
+    pairs = shape_pairs()
+    resting = [score_features(pairs, scores) for scores in resting_scores(args.data)]
+    rng = np.random.default_rng(args.seed)
+    held_out = looks.person % 5 == 0
+    trial = fit(*examples(pairs, looks, resting, rng, ~held_out))
+    right = accuracy(trial, *examples(pairs, looks, resting, rng, held_out))
+    weight, bias = fit(*examples(pairs, looks, resting, rng, np.ones_like(held_out)))
+    print(f"named rightly on held-out portraits: {right:.3f}")
+    faces = torch.cat([head.worn_weights(PRESETS[name]) for name in NAMES])
+    tensors = {"pairs": torch.from_numpy(pairs), "weight": weight, "bias": bias, "faces": faces}
+    settings = {"names": NAMES, "held_out_accuracy": round(right, 3), "looks": len(looks.emotion)}
+    save_tensors("feeling", tensors, settings)
+
+
+def shape_pairs() -> np.ndarray:
+    """The mean of both sides of every score that counts, [F, 52] float32."""
+    groups: dict[str, list[int]] = {}
+    for place, name in enumerate(SHAPE_NAMES):
+        if not name.startswith(UNSEEN):
+            groups.setdefault(_sideless(name), []).append(place)
+    pairs = np.zeros((len(groups), len(SHAPE_NAMES)), np.float32)
+    for row, places in zip(pairs, groups.values(), strict=True):
+        row[places] = 1 / len(places)
+    return pairs
+
+
+def _sideless(name: str) -> str:
+    return name.removesuffix("Left").removesuffix("Right")
+
+
+def draw_looks(
+    head: LiteTalkingHead, args: argparse.Namespace
+) -> Iterator[tuple[np.ndarray, int, int]]:
+    """Scores, emotion and person of faces that were drawn and tracked."""
+    from tqdm import tqdm
+
+    from avatar.portrait import read_portrait
+    from avatar.tracking import open_tracker
+    from avatar.training.emotion import speech_mix
+
+    tracker, rng = open_tracker(), np.random.default_rng(args.seed)
+    generator = torch.Generator().manual_seed(args.seed)
+    files = [args.data / "portraits" / name for name in allowed(args.data, "portrait")]
+    chosen = files[:: max(1, len(files) // args.portraits)][: args.portraits]
+    for person, path in enumerate(tqdm(chosen, desc="looks")):
+        face, _ = read_portrait(path.read_bytes(), SIDE, tracker)
+        portrait = head.encode_portrait(face)
+        speech = speech_mix(head.rig, LOOKS_EACH, generator) * torch.rand(
+            LOOKS_EACH, 1, generator=generator
+        )
+        for k in range(LOOKS_EACH):
+            emotion = k % len(NAMES)
+            motion = _motion(head, portrait, NAMES[emotion], speech[k : k + 1], rng)
+            found = tracker.find_faces(head.render(portrait, motion))
+            if found:
+                yield found[0].blendshapes, emotion, person
+
+
+def _motion(
+    head: LiteTalkingHead,
+    portrait: LitePortrait,
+    name: str,
+    speech: Tensor,
+    rng: np.random.Generator,
+) -> Motion:
+    """A portrait that speaks and wears a preset, each of its shapes more or less."""
+    from avatar.training.emotion import displacement
+
+    worn = head.worn_weights(PRESETS[name])
+    varied = np.exp(rng.normal(0, 0.35, worn.shape)) * (rng.random(worn.shape) > 0.15)
+    strength = rng.uniform(*STRENGTH)
+    weights = (worn * torch.from_numpy((strength * varied).astype(np.float32))).clamp(max=2.0)
+    dx, dj = displacement(head.rig, speech)
+    dx = head.contact(dx)
+    with torch.no_grad():
+        more_dx, more_dj = head.predictor(head.encoder(weights), dx, dj)
+    pose = np.zeros((1, POSE_DIMS), np.float32)
+    pose[0, :3] = rng.normal(0, (6, 6, 2))
+    return Motion(portrait.x0 + dx + more_dx, portrait.j0 + dj + more_dj, torch.from_numpy(pose))
+
+
+def resting_scores(data: Path) -> list[np.ndarray]:
+    """Scores of real people who speak without emotion, speech taken out, [T, 52] float32 each."""
+    people = []
+    for name in allowed(data, "talking"):
+        with np.load(data / "tracks" / f"{Path(name).stem}.npz") as track:
+            scores = track["blendshapes"].astype(np.float32)
+        people.append(without_speech(FaceTrack(scores, np.zeros((len(scores), 6)))).blendshapes)
+    return people
+
+
+def examples(
+    pairs: np.ndarray,
+    looks: Looks,
+    resting: list[np.ndarray],
+    rng: np.random.Generator,
+    chosen: np.ndarray,
+) -> tuple[Tensor, Tensor]:
+    """Features [M, F] and emotions [M] of looks, on their portraits and on other people."""
+    features = score_features(pairs, looks.scores)
+    rests = _rests(features, looks)
+    change = (features - rests)[chosen]
+    spread = np.array(
+        [NOISE.get(_sideless(SHAPE_NAMES[row.argmax()]), 0.0) + OTHERS for row in pairs]
+    )
+    made, emotions = [], []
+    for turn in range(ROUNDS):
+        emotion = np.where(rng.random(len(change)) < AT_REST, 0, looks.emotion[chosen])
+        base = rests[chosen] if turn < ON_PORTRAITS else _drawn(resting, len(change), rng)
+        row = base + change * (emotion == looks.emotion[chosen])[:, None]
+        row += rng.normal(0, spread, row.shape)
+        made.append(np.clip(row, np.log(FLOOR), np.log(1 + FLOOR)))
+        emotions.append(emotion)
+    rows = torch.from_numpy(np.concatenate(made).astype(np.float32))
+    return rows, torch.from_numpy(np.concatenate(emotions))
+
+
+def _rests(features: np.ndarray, looks: Looks) -> np.ndarray:
+    """The features of every look's own portrait at rest, [N, F]."""
+    at_rest = looks.emotion == 0
+    rests = {p: features[at_rest & (looks.person == p)].mean(0) for p in looks.person[at_rest]}
+    mean = np.mean(list(rests.values()), axis=0)
+    return np.array([rests.get(p, mean) for p in looks.person])
+
+
+def _drawn(resting: list[np.ndarray], n: int, rng: np.random.Generator) -> np.ndarray:
+    """Features of n resting people, every person equally often."""
+    people = rng.integers(len(resting), size=n)
+    return np.array([resting[p][rng.integers(len(resting[p]))] for p in people])
+
+
+def fit(rows: Tensor, emotions: Tensor) -> tuple[Tensor, Tensor]:
+    """Softmax regression with a penalty on standardised weights, [F, C] and [C]."""
+    mean, scale = rows.mean(0), rows.std(0) + 1e-3
+    standard = (rows - mean) / scale
+    weight = torch.zeros(rows.shape[1], len(NAMES), requires_grad=True)
+    bias = torch.zeros(len(NAMES), requires_grad=True)
+    optimiser = torch.optim.LBFGS([weight, bias], max_iter=80)
+
+    def loss() -> float:
+        optimiser.zero_grad()
+        error = torch.nn.functional.cross_entropy(standard @ weight + bias, emotions)
+        total = error + PENALTY * weight.square().sum()
+        total.backward()
+        return total.item()
+
+    optimiser.step(loss)
+    weight, bias = weight.detach() / scale[:, None], bias.detach()
+    return weight, bias - mean @ weight
+
+
+def accuracy(model: tuple[Tensor, Tensor], rows: Tensor, emotions: Tensor) -> float:
+    """Share of rows whose emotion is named rightly."""
+    weight, bias = model
+    return float(((rows @ weight + bias).argmax(1) == emotions).float().mean())
