@@ -120,6 +120,11 @@ def with_shared_candidates(sdp: str) -> str:
     return head + "".join(s if "\na=candidate:" in s else s + found for s in sections)
 
 
+def mids_of(sdp: str) -> list[str]:
+    """The names of the media sections of a description."""
+    return re.findall(r"(?m)^a=mid:(\S+)", sdp)
+
+
 def candidates_of(fragment: str) -> list[RTCIceCandidate]:
     """The candidates of a trickle-ice-sdpfrag (RFC 8840), `.local` ones left out.
 

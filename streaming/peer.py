@@ -21,7 +21,13 @@ from aiortc.codecs import vpx
 from aiortc.rtp import RtpPacket
 
 from streaming.camera import Camera
-from streaming.ice import IceSettings, candidates_of, with_shared_candidates, without_mdns
+from streaming.ice import (
+    IceSettings,
+    candidates_of,
+    mids_of,
+    with_shared_candidates,
+    without_mdns,
+)
 from streaming.playout import Outlet
 
 VANISHED_S = 20.0
@@ -83,6 +89,8 @@ class Peer:
         self.connection = RTCPeerConnection(ice.configuration())
         self.connected, self.left = asyncio.Event(), asyncio.Event()
         self._outlet = outlet
+        self._camera: Camera | None = None
+        self._media: list[str] = []
         self.connection.on("connectionstatechange", self._on_state)
 
     async def answer(self, sdp: str, sink: PacketSink | None, camera: Camera | None = None) -> str:
@@ -91,7 +99,8 @@ class Peer:
         Args:
             sdp: the offer.
             sink: where the microphone's packets go; None when the peer only watches.
-            camera: takes the peer's own picture, if one is offered in VP8; None to refuse it.
+            camera: takes the peer's own picture, if one is offered in VP8, now or by a later
+                offer; None to refuse it.
 
         Raises:
             ValueError: the offer cannot be read, or has nothing that this peer is for.
@@ -101,26 +110,31 @@ class Peer:
             raise ValueError(f"the offer has more than {MOST_MEDIA} media sections")
         if f" {VP8}/" not in sdp:  # of what a camera may send, this alone is decoded
             camera = None
+        self._camera, self._media = camera, mids_of(sdp)
         sound, picture = self._add_transceivers(sink is not None, camera is not None)
-        try:
-            offer = RTCSessionDescription(with_shared_candidates(without_mdns(sdp)), "offer")
-            await self.connection.setRemoteDescription(offer)
-        except Exception as error:  # aiortc's parser asserts, indexes and converts
-            log.debug("refused offer", exc_info=True)
-            raise ValueError(f"the offer cannot be used: {error or type(error).__name__}") from None
+        await self._take_offer(sdp)
         self._refuse_other_media(sound, picture)
         if sink is not None:
             if sound.receiver.track is None:
                 raise ValueError("the offer sends no audio")
             _tap(sound.receiver, _PacketTap(sink))
-            if camera is not None and picture.receiver.track is not None:
-                _tap(picture.receiver, camera)
         elif sound.mid is None and picture.mid is None:
             raise ValueError("the offer asks for neither audio nor video")
         if self._outlet is not None:
             self._outlet.sends_sound = _is_sent(sound)
             self._outlet.sends_picture = _is_sent(picture)
-        return await self._describe(await self.connection.createAnswer())
+        return await self._answer_offer()
+
+    async def answer_again(self, sdp: str) -> str:
+        """Accept a later offer of the same peer, who starts or stops to send a camera.
+
+        Raises:
+            ValueError: the offer cannot be read, or is of another call.
+        """
+        if mids_of(sdp) != self._media:  # aiortc would make a receiver for every new one
+            raise ValueError("a later offer must have the media sections of the first one")
+        await self._take_offer(sdp)
+        return await self._answer_offer()
 
     async def offer(self) -> str:
         """Offer to send the outlet and nothing else; the SDP, with all candidates.
@@ -177,6 +191,22 @@ class Peer:
         """End the connection."""
         self.left.set()
         await self.connection.close()
+
+    async def _take_offer(self, sdp: str) -> None:
+        """Let aiortc read an offer; raises ValueError when it cannot."""
+        try:
+            offer = RTCSessionDescription(with_shared_candidates(without_mdns(sdp)), "offer")
+            await self.connection.setRemoteDescription(offer)
+        except Exception as error:  # aiortc's parser asserts, indexes and converts
+            log.debug("refused offer", exc_info=True)
+            raise ValueError(f"the offer cannot be used: {error or type(error).__name__}") from None
+
+    async def _answer_offer(self) -> str:
+        """The SDP of the answer; the camera is tapped first if the offer sends one."""
+        picture = self.connection.getTransceivers()[1]
+        if self._camera is not None and picture.receiver.track is not None:
+            _tap(picture.receiver, self._camera)
+        return await self._describe(await self.connection.createAnswer())
 
     async def _describe(self, description: RTCSessionDescription) -> str:
         """Gather and return our side's SDP; raises NoWayError when nothing was found."""

@@ -1,4 +1,4 @@
-"""Offers and answers: `/offer` for the page, WHIP (RFC 9725) to bring sound, WHEP to watch."""
+"""Offers and answers: of the page, of WHIP (RFC 9725) to bring sound, of WHEP to watch."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ SDP, FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
 def add_routes(router: web.UrlDispatcher) -> None:
     """Add the signalling of docs/wire.md."""
     router.add_post("/offer", offer)
+    router.add_post("/api/v1/sessions/{session}/offer", offer_again)
     for path, answer in (("/whip", whip), ("/whep", whep), ("/whep/{session}", whep)):
         router.add_post(path, answer)
         _close(router, path, "POST")
@@ -32,11 +33,21 @@ def add_routes(router: web.UrlDispatcher) -> None:
 
 async def offer(request: web.Request) -> web.Response:
     """A caller who gets the face back on the same connection."""
-    body = await read_json(request)
-    if body.get("type") != "offer" or not isinstance(body.get("sdp"), str):
-        raise Refusal(400, 'the body must be {"sdp": "...", "type": "offer"}')
-    caller, answer = await _enter(request, body["sdp"], is_published=False)
+    caller, answer = await _enter(request, await _read_offer(request), is_published=False)
     return web.json_response({"sdp": answer, "type": "answer", "session": caller.session.name})
+
+
+async def offer_again(request: web.Request) -> web.Response:
+    """A caller starts or stops to send a camera."""
+    sdp = await _read_offer(request)
+    caller = request.app[CALLERS].get(request.match_info["session"])
+    if caller is None:
+        raise Refusal(404, "no such session")
+    try:
+        answer = await caller.peer.answer_again(sdp)
+    except ValueError as error:
+        raise Refusal(400, str(error)) from None
+    return web.json_response({"sdp": answer, "type": "answer"})
 
 
 async def whip(request: web.Request) -> web.Response:
@@ -113,6 +124,13 @@ def _find(request: web.Request) -> tuple[Caller, Peer]:
     if caller is None or peer is None or not (caller.is_published or viewer):
         raise Refusal(404, "no such session")
     return caller, peer
+
+
+async def _read_offer(request: web.Request) -> str:
+    body = await read_json(request)
+    if body.get("type") != "offer" or not isinstance(body.get("sdp"), str):
+        raise Refusal(400, 'the body must be {"sdp": "...", "type": "offer"}')
+    return str(body["sdp"])
 
 
 async def _read_sdp(request: web.Request) -> str:

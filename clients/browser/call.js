@@ -16,6 +16,7 @@ export class Call extends EventTarget {
   roundTripMs = null;
   #closed = false;
   #timer = 0;
+  #turn = Promise.resolve(); // camera negotiations, one after another
 
   /** Connect with the sound of `microphone`, a MediaStream; throws Refused. */
   async open(microphone) {
@@ -23,18 +24,14 @@ export class Call extends EventTarget {
     if (this.#closed) return;
     this.peer = new RTCPeerConnection({ ...ice, bundlePolicy: "max-bundle" });
     this.peer.addTransceiver(microphone.getAudioTracks()[0], { direction: "sendrecv", streams: [microphone] });
-    // both ways from the start: a camera can then be sent without a new offer
-    this.picture = this.peer.addTransceiver("video", { direction: "sendrecv", sendEncodings: [CAMERA_LIMITS] });
+    this.picture = this.peer.addTransceiver("video", { direction: "recvonly", sendEncodings: [CAMERA_LIMITS] });
     this.channel = this.peer.createDataChannel("control");
     this.channel.onmessage = ({ data }) => this.#hear(JSON.parse(data));
     this.#receive();
-    await this.peer.setLocalDescription();
-    await gathered(this.peer);
-    const { sdp, type } = this.peer.localDescription;
-    const answer = await request("POST", "offer", { json: { sdp, type } });
+    const answer = await this.#offer("offer");
     this.session = answer.session;
     if (this.#closed) return this.#leave();
-    await this.peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+    await this.peer.setRemoteDescription(answer);
     await this.#connected();
     this.#timer = setInterval(() => this.#ping(), PING_MS);
   }
@@ -55,9 +52,33 @@ export class Call extends EventTarget {
     await this.peer.getSenders()[0].replaceTrack(microphone.getAudioTracks()[0]);
   }
 
-  /** Send a camera's track, or none; the server sees it while the pose source is "camera". */
-  async sendCamera(track) {
-    await this.picture.sender.replaceTrack(track);
+  /**
+   * Send a camera's track, or null for none; the server sees it while the pose source is "camera".
+   * A sender without a track may not stay: Chromium would report through it, that is never, what the
+   * network can carry. Throws Refused.
+   */
+  sendCamera(track) {
+    this.#turn = this.#turn.catch(() => {}).then(() => this.#negotiateCamera(track));
+    return this.#turn;
+  }
+
+  async #negotiateCamera(track) {
+    if (this.#closed) return;
+    try {
+      this.picture.direction = track ? "sendrecv" : "recvonly";
+      await this.picture.sender.replaceTrack(track);
+      await this.peer.setRemoteDescription(await this.#offer(`api/v1/sessions/${this.session}/offer`));
+    } catch (error) {
+      if (!this.#closed) throw error;
+    }
+  }
+
+  /** Offer what we have now and return the server's answer. */
+  async #offer(path) {
+    await this.peer.setLocalDescription();
+    await gathered(this.peer);
+    const { sdp, type } = this.peer.localDescription;
+    return request("POST", path, { json: { sdp, type } });
   }
 
   /** Leave; safe to call twice and before `open` is done. */

@@ -31,11 +31,11 @@ export class HeadCamera extends EventTarget {
   }
 
   /** Send to a call that has come up, if switched on; null where no call is. */
-  async attach(call) {
+  attach(call) {
     this.#call = call;
     this.box.disabled = !call;
     this.#looked = { pictures: 0, faces: 0 };
-    if (call && this.#stream) await call.sendCamera(this.#stream.getVideoTracks()[0]);
+    if (this.#stream) this.#send(this.#stream.getVideoTracks()[0]);
   }
 
   /** Switch on or off; without a camera it stays off. */
@@ -68,7 +68,7 @@ export class HeadCamera extends EventTarget {
     const [track] = stream.getVideoTracks();
     track.onended = () => this.set(false);
     this.#show(ON);
-    await this.#call?.sendCamera(track);
+    this.#send(track);
     this.#tell("change", true);
   }
 
@@ -76,8 +76,16 @@ export class HeadCamera extends EventTarget {
     stopTracks(this.#stream);
     this.#stream = null;
     this.#show(OFF);
-    this.#call?.sendCamera(null);
+    this.#send(null);
     this.#tell("change", false);
+  }
+
+  async #send(track) {
+    try {
+      await this.#call?.sendCamera(track);
+    } catch (error) {
+      this.#tell("problem", error.message);
+    }
   }
 
   #show(line) {

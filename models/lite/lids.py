@@ -29,12 +29,16 @@ SOCKETS = (
 """Mesh lines above the upper lid contours of `models.lite.eyes.EYES`, in step with them."""
 BAGS = (np.array([230, 229, 231]), np.array([450, 449, 451]))
 """Skin below each eye, which has the light of the face."""
-BAG_SHARE = 0.35
+BAG_SHARE = 0.7
 """How far the light below the eye makes that of the lid."""
 EYE_LENGTH = 0.33
 """Length of an eye, inter-ocular distances."""
-OUTER, INNER = (-0.35, -0.02), (-0.1, 0.06)
+OUTER, INNER = (-0.45, -0.02), (-0.3, -0.02)
 """Where the smooth skin fades in beyond the corners, in lengths of the eye."""
+LEAST_REACH = 0.6
+"""Share of its largest height above the eye to which the smooth skin reaches beside the nose."""
+FADE = 1.2
+"""Where the smooth skin has faded above the eye, as a share of its reach."""
 CLOSING = (0.12, 0.6)
 """Closure of the lid between which its own skin gives way to the smooth one."""
 LASHES_SHOW = (0.3, 0.8)
@@ -104,7 +108,8 @@ def _fit(
     colour = np.stack([np.interp(along, ends, c) for c in skin.T], -1) * _shading(rise)[..., None]
     patch = image[top:bottom, left:right].astype(np.float32)
     colour += OWN_DETAIL * np.clip(patch - colour, -DETAIL_RANGE, DETAIL_RANGE)
-    share = 1 - smoothstep(height, fold, np.maximum(bone, 1.3 * fold))
+    reach = np.maximum(np.maximum(bone, 1.3 * fold), LEAST_REACH * bone.max())
+    share = 1 - smoothstep(height, (fold + reach) / 2, FADE * reach)
     share *= (height > -BELOW_EDGE * scale) * smoothstep(
         along if outer_first else 1 - along, *OUTER
     )
@@ -150,7 +155,7 @@ def _smooth_skin(
     shares = np.linspace(0.25, 0.95, 6)[:, None, None]
     at = np.rint(crease + shares * (socket - crease)).astype(int).clip(1, image.shape[0] - 2)
     near = np.stack([image[at[..., 1] + j, at[..., 0] + i] for j in (-1, 0, 1) for i in (-1, 0, 1)])
-    bright = np.percentile(near.reshape(-1, len(crease), 3).astype(np.float32), 65, axis=0)
+    bright = np.percentile(near.reshape(-1, len(crease), 3).astype(np.float32), 80, axis=0)
     below = np.median([image[y, x] for x, y in np.rint(bag).astype(int)], axis=0)
     whole = (1 - BAG_SHARE) * np.median(bright[1:-1], axis=0) + BAG_SHARE * below
     mixed = np.pad(0.5 * bright + 0.5 * whole, ((1, 1), (0, 0)), mode="edge")

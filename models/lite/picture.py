@@ -21,6 +21,8 @@ from models.lite.wrinkles import folded
 from models.talking_head import Motion
 
 CHIN = 152
+LID_OVERLAP = np.tile([0.004, 0.012, 0.02, 0.025, 0.025, 0.02, 0.008], 2).astype(np.float32)
+"""How far an upper lid may come down over the lower one, from the outer to the inner corner."""
 LOWER_TEETH_BELOW = 0.03
 """How much deeper than in the layers the lower teeth sit behind the lip, inter-ocular distances."""
 
@@ -71,11 +73,18 @@ def talking_face(rig: Rig, portrait: LitePortrait, x: Tensor, jacobian: Tensor) 
     moved = skin(rig, neutral, portrait.x0[0], x - portrait.x0[0], jacobian - portrait.j0[0])
     face = portrait.neutral.copy()
     face[:, :2] += moved.numpy()
-    for upper, lower, share in ((INNER_UPPER, INNER_LOWER, 0.5), (UPPER_LID, LOWER_LID, 1.0)):
-        crossed = face[upper, 1] > face[lower, 1]
-        meeting = (share * face[upper, 1] + (1 - share) * face[lower, 1])[crossed]
-        face[upper[crossed], 1] = face[lower[crossed], 1] = meeting
+    _meet(face, INNER_UPPER, INNER_LOWER, 0.5)
+    most = face[LOWER_LID, 1] + LID_OVERLAP
+    face[UPPER_LID, 1] = np.minimum(face[UPPER_LID, 1], most)
+    _meet(face, UPPER_LID, LOWER_LID, 1.0)
     return face
+
+
+def _meet(face: np.ndarray, upper: np.ndarray, lower: np.ndarray, share: float) -> None:
+    """Lay contours that have crossed upon each other, at this share of the upper one's way."""
+    crossed = face[upper, 1] > face[lower, 1]
+    meeting = (share * face[upper, 1] + (1 - share) * face[lower, 1])[crossed]
+    face[upper[crossed], 1] = face[lower[crossed], 1] = meeting
 
 
 def place_vertices(portrait: LitePortrait, face: np.ndarray, pose: np.ndarray) -> np.ndarray:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.streaming.conftest import start_server  # noqa: F401
+
 ROOT = Path(__file__).parents[2]
 SPEECH = ROOT.parent / "shared" / "data" / "speech" / "librivox_sense_0870.wav"
 RATE = 48000

@@ -5,11 +5,16 @@ import io
 
 import numpy as np
 import pytest
+from aiortc import RTCRtpSender
+from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket
 from PIL import Image
 
 from avatar.tracking import open_tracker
+from streaming.ice import gather_on
+from tests.e2e.conftest import ROOT
 from tests.e2e.test_browser import CHROMIUM, browsing, connect
 from tests.streaming.caller import request
+from tests.streaming.conftest import until
 from tests.turning_head import write_turning_head
 
 pytestmark = [
@@ -102,6 +107,28 @@ async def test_the_avatars_head_follows_the_head_in_the_camera(
     assert likeness > 0.8
     assert np.ptp(shown) > 0.3 * np.ptp(own)
     assert after["camera_faces"] - before["camera_faces"] >= 3 * GRAB_S
+
+
+async def test_the_browser_reports_what_the_network_can_carry_with_a_camera_and_without(
+    start_server, speech_with_pauses, monkeypatch
+):
+    reports, handle = [], RTCRtpSender._handle_rtcp_packet
+
+    async def count(sender, packet):
+        if isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
+            reports.append(packet)
+        await handle(sender, packet)
+
+    monkeypatch.setattr(RTCRtpSender, "_handle_rtcp_packet", count)
+    gather_on("127.0.0.1")
+    address = await start_server(page=ROOT / "clients" / "browser")
+    async with browsing(address, speech_with_pauses) as page:
+        await connect(page)
+        for is_on in (False, True, False):
+            await page.set_checked("#camera", is_on)
+            await page.wait_for_timeout(500)
+            seen = len(reports)
+            await until(lambda n=seen: len(reports) > n + 1)
 
 
 async def stats(server: str, page) -> dict:

@@ -173,3 +173,12 @@ def test_the_upper_teeth_of_a_smile_are_kept():
     assert (own[:, :30] == layer[:, :30]).all()
     picture[50:70] = (60, 20, 20)
     assert (keep_own_teeth(layer, picture, lips, same_place) == layer).all()
+
+
+def test_a_closed_lid_does_not_fall_far_below_the_lower_one(lite, lite_portrait, pose):
+    """The line of closed lids follows the lower lid to both corners of the eye."""
+    motion = wearing(lite, lite_portrait, pose)
+    x, jacobian = lite.blink(motion.x, motion.jacobian, torch.ones(1))
+    shut = talking_face(lite.rig, lite_portrait, x[0], jacobian[0])
+    fallen = shut[UPPER_LID, 1] - lite_portrait.neutral[LOWER_LID, 1]
+    assert fallen.max() < 0.03

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from aiortc import RTCRtpSender
+from aiortc import RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import VideoFrame
 
@@ -156,6 +156,56 @@ async def test_a_face_that_cannot_look_goes_on_speaking(call_with_camera):
     assert (await stats(caller))["camera_pictures"] == 0
     await hang_up(caller)
     assert face.is_closed
+
+
+async def test_a_camera_may_come_and_go_by_later_offers(start_server, callers):
+    engine = WatchingEngine()
+    caller = callers(await start_server(engine))
+    await caller.call(data=True)
+    await until(lambda: len(caller.seen) > 5)
+    await choose_pose(caller, "camera")
+    picture = caller.connection.getTransceivers()[1]
+    for times in (1, 2):
+        picture.direction = "sendrecv"
+        picture.sender.replaceTrack(GreyCamera())
+        assert await offer_again(caller) == 200
+        assert picture.currentDirection == "sendrecv"
+        count, shown = len(engine.streams[0].seen), len(caller.seen)
+        await until(lambda n=count: len(engine.streams[0].seen) > n + 5)
+        picture.direction = "recvonly"
+        assert await offer_again(caller) == 200
+        assert picture.currentDirection == "recvonly"
+        await until(lambda n=shown: len(caller.seen) > n + 25)
+        assert len(caller.connection.getTransceivers()) == 2, times
+    assert caller.channel.readyState == "open"
+
+
+async def offer_again(caller, change=lambda sdp: sdp) -> int:
+    """The status of another offer; the answer is used."""
+    await caller.connection.setLocalDescription(await caller.connection.createOffer())
+    offer = {"sdp": change(caller.connection.localDescription.sdp), "type": "offer"}
+    url = f"{caller.url}/api/v1/sessions/{caller.session}/offer"
+    status, body = await request("POST", url, json=offer)
+    if status == 200:
+        await caller.connection.setRemoteDescription(RTCSessionDescription(**body))
+    return status
+
+
+async def test_later_offers_that_do_not_fit_are_refused_and_the_call_goes_on(start_server, callers):
+    caller = callers(await start_server())
+    await caller.call()
+    await until(lambda: len(caller.seen) > 5)
+    for change in (
+        lambda sdp: "garbage",
+        lambda sdp: sdp.replace("a=mid:1", "a=mid:7"),
+        lambda sdp: sdp + "m=video 9 UDP/TLS/RTP/SAVPF 97\r\na=mid:9\r\n",
+        lambda sdp: sdp.replace("a=ice-ufrag", "a=nothing"),
+    ):
+        assert await offer_again(caller, change) == 400
+    url, offer = f"{caller.url}/api/v1/sessions/nobody/offer", {"type": "offer", "sdp": "v=0"}
+    assert (await request("POST", url, json=offer))[0] == 404
+    count = len(caller.seen)
+    await until(lambda: len(caller.seen) > count + 25)
 
 
 async def test_a_camera_that_stops_and_comes_back_is_seen_again(call_with_camera):

@@ -31,6 +31,7 @@ class Sender:
         frame.pts, frame.time_base = self._pictures * TICKS, Fraction(1, 90000)
         payloads, timestamp = self._encoder.encode(frame, force_keyframe=is_key)
         packets = [self._packet(payload, timestamp) for payload in payloads]
+        packets[-1].marker = 1
         self._pictures += 1
         return packets
 
@@ -53,9 +54,9 @@ def test_pictures_come_out_whole_in_order_and_can_be_decoded():
     for packets in pictures:
         send(queue, packets)
     taken = queue.take()
-    assert taken == [b"".join(p._data for p in packets) for packets in pictures[:8]]
+    assert taken == [b"".join(p._data for p in packets) for packets in pictures]
     codec = av.CodecContext.create("vp8", "r")
-    assert sum(len(codec.decode(av.Packet(picture))) for picture in taken) == 8
+    assert sum(len(codec.decode(av.Packet(picture))) for picture in taken) == 9
     assert queue.take() == [] and queue.dropped == 0
 
 
@@ -65,7 +66,7 @@ def test_packets_that_overtook_one_another_make_the_same_pictures():
     send(queue, pictures[0])
     for packets in pictures[1:]:
         send(queue, packets[::-1])
-    assert queue.take() == [b"".join(p._data for p in packets) for packets in pictures[:4]]
+    assert queue.take() == [b"".join(p._data for p in packets) for packets in pictures]
 
 
 def test_who_joins_late_waits_for_a_picture_that_stands_alone_and_asks_for_it():
@@ -73,12 +74,11 @@ def test_who_joins_late_waits_for_a_picture_that_stands_alone_and_asks_for_it():
     sender.picture()
     assert send(queue, sender.picture())
     asked = [send(queue, sender.picture()) for _ in range(12)]
-    assert queue.take() == [] and queue.dropped == 12
+    assert queue.take() == [] and queue.dropped == 13
     assert 1 <= sum(asked) <= 2  # a second has passed
     send(queue, sender.picture(is_key=True))
     assert not send(queue, sender.picture())
-    (picture,) = queue.take()
-    assert is_key_picture(picture)
+    assert [is_key_picture(picture) for picture in queue.take()] == [True, False]
 
 
 def test_a_packet_that_never_comes_is_given_up_after_a_second():
@@ -89,38 +89,49 @@ def test_a_packet_that_never_comes_is_given_up_after_a_second():
     assert not any(asked[:11]) and any(asked[11:])
     for is_key in (True, False):
         send(queue, sender.picture(is_key))
-    assert is_key_picture(queue.take()[-1])
+    assert [is_key_picture(picture) for picture in queue.take()[-2:]] == [True, False]
 
 
 def test_when_nobody_takes_them_all_are_dropped_and_counted():
     sender, queue = Sender(), Vp8Queue()
     asked = [send(queue, sender.picture()) for _ in range(MOST_WAITING + 10)]
     assert queue.take() == []
-    assert queue.dropped == MOST_WAITING + 9 and any(asked[MOST_WAITING:])
-    for is_key in (True, False, False):
+    assert queue.dropped == MOST_WAITING + 10 and any(asked[MOST_WAITING:])
+    for is_key in (True, False):
         send(queue, sender.picture(is_key))
     assert [is_key_picture(picture) for picture in queue.take()] == [True, False]
+
+
+def test_a_sender_that_starts_anew_is_followed_from_its_first_picture_that_stands_alone():
+    queue = Vp8Queue()
+    for first_sequence in (100, 40_000, 60_000, 20):
+        sender = Sender(first_sequence=first_sequence)
+        sender.picture()
+        assert send(queue, sender.picture())
+        for is_key in (True, False):
+            send(queue, sender.picture(is_key))
+        assert [is_key_picture(picture) for picture in queue.take()] == [True, False]
 
 
 def test_a_new_picture_that_stands_alone_makes_those_before_it_needless():
     sender, queue = Sender(), Vp8Queue()
     for is_key in (True, False, False, True, False):
         send(queue, sender.picture(is_key))
-    assert [is_key_picture(picture) for picture in queue.take()] == [True]
+    assert [is_key_picture(picture) for picture in queue.take()] == [True, False]
     assert queue.dropped == 3
 
 
 def test_too_large_pictures_are_dropped_and_none_is_asked_for():
     large, queue = Sender(MOST_SIDE + 16, 16), Vp8Queue()
     assert not any([send(queue, large.picture()) for _ in range(24)][1:])
-    assert queue.take() == [] and queue.dropped == 23
+    assert queue.take() == [] and queue.dropped == 24
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\0" * 9, b"\1" * 40])
 def test_pictures_that_are_none_are_no_error(data):
     queue = Vp8Queue()
     for sequence in range(3):
-        packet = RtpPacket(sequence_number=sequence, timestamp=sequence * TICKS)
+        packet = RtpPacket(marker=1, sequence_number=sequence, timestamp=sequence * TICKS)
         packet._data = data
         queue.add(packet)
     assert queue.take() == []
