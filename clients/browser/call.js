@@ -1,10 +1,11 @@
 // One WebRTC call: our microphone goes up, the avatar's picture and our delayed voice come down.
 
 import { Refused, request } from "./api.js";
+import { Patience } from "./patience.js";
 
 const CONNECT_MS = 15000;
 const GATHER_MS = 1500;
-const PING_MS = 1000;
+const LOOK_MS = 1000;
 const CAMERA_LIMITS = { maxBitrate: 300_000, maxFramerate: 12 };
 
 /**
@@ -33,7 +34,11 @@ export class Call extends EventTarget {
     if (this.#closed) return this.#leave();
     await this.peer.setRemoteDescription(answer);
     await this.#connected();
-    this.#timer = setInterval(() => this.#ping(), PING_MS);
+    const patience = new Patience(this.picture.receiver);
+    this.#timer = setInterval(() => {
+      this.#ping();
+      patience.look();
+    }, LOOK_MS);
   }
 
   /** Send a control message; without an open channel nothing happens. */
