@@ -181,11 +181,14 @@ def virtual_camera() -> Finding:
     """A device that video-call programs take for a camera."""
     if sys.platform != "linux":
         return Finding(Mark.OPTIONAL, "virtual camera", "needs OBS's virtual camera")
-    names = Path("/sys/class/video4linux").glob("*/name")
-    cameras = [p.parent.name for p in names if "irtual" in p.read_text() or "ummy" in p.read_text()]
+    names = Path("/sys/devices/virtual/video4linux").glob("*/name")
+    cameras = [f"{p.read_text().strip()} (/dev/{p.parent.name})" for p in names]
     if cameras:
         return Finding(Mark.GOOD, "virtual camera", ", ".join(cameras))
-    remedy = "apt-get install v4l2loopback-dkms && modprobe v4l2loopback"
+    remedy = (
+        "apt-get install v4l2loopback-dkms && modprobe v4l2loopback card_label=Avatar "
+        "exclusive_caps=1 (docs/virtual-camera.md)"
+    )
     return Finding(Mark.OPTIONAL, "virtual camera", "no v4l2loopback device", remedy)
 
 

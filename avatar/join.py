@@ -140,9 +140,9 @@ def _file(args: argparse.Namespace) -> Callable[[], SoundSource]:
 
 def _microphone(wanted: str | None) -> Callable[[], SoundSource]:
     """The way to open an input of the sound card; raises ValueError when there is none."""
-    from clients.microphone import find_input, load_sounddevice
+    from clients.devices import find_device, load_sounddevice
 
-    device = find_input(load_sounddevice(), wanted)
+    device = find_device(load_sounddevice(), "input", wanted)
 
     def open_() -> SoundSource:
         from clients.sound_card import MicrophoneTrack

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ipaddress
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
+from aiortc.mediastreams import MediaStreamError
 
 from clients.arrival import release_promptly
 
@@ -140,6 +142,21 @@ class Call:
                 await self.request("DELETE", f"/api/v1/sessions/{self._session}")
         await self._peer.close()
         await self._http.close()
+
+
+async def frames_of(track: MediaStreamTrack) -> AsyncIterator[tuple[int, Any]]:
+    """The pts and frame of everything that a track receives, to its end."""
+    with contextlib.suppress(MediaStreamError):
+        while True:
+            frame = await track.recv()
+            assert frame.pts is not None, "aiortc numbers every received frame"
+            yield frame.pts, frame
+
+
+async def cancel(task: asyncio.Task) -> None:
+    """End a task and wait until it has ended."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _json_of(response: aiohttp.ClientResponse) -> dict[str, Any]:

@@ -8,18 +8,15 @@ out of the recording first (`unrecorded_frames`), then sound.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
 import threading
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import av
 import numpy as np
 from aiortc import MediaStreamTrack
-from aiortc.mediastreams import MediaStreamError
 
+from clients.connection import frames_of
 from clients.measure import (
     LONGEST_DELAY_S,
     RATE,
@@ -120,7 +117,7 @@ class Listener:
 
     async def _read_pictures(self, track: MediaStreamTrack) -> None:
         loop = asyncio.get_running_loop()
-        async for pts, frame in _frames(track):
+        async for pts, frame in frames_of(track):
             index = round(pts / PICTURE_TICKS)
             self.arrivals.picture(index, loop.time())
             if self._queue.qsize() < QUEUED_PICTURES:
@@ -130,7 +127,7 @@ class Listener:
 
     async def _read_sound(self, track: MediaStreamTrack) -> None:
         loop = asyncio.get_running_loop()
-        async for pts, frame in _frames(track):
+        async for pts, frame in frames_of(track):
             now = loop.time()
             self.arrivals.sound(pts, now)
             delay_s = now - (self._microphone.started or now) - pts / RATE
@@ -164,12 +161,3 @@ class Listener:
         if self._means is not None and self._means.shape == means.shape:
             self.frozen_frames += is_frozen(self._means, means)
         self._means = means
-
-
-async def _frames(track: MediaStreamTrack) -> AsyncIterator[tuple[int, Any]]:
-    """The pts and frame of everything that a track receives, to its end."""
-    with contextlib.suppress(MediaStreamError):
-        while True:
-            frame = await track.recv()
-            assert frame.pts is not None, "aiortc numbers every received frame"
-            yield frame.pts, frame

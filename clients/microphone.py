@@ -44,51 +44,20 @@ def main(argv: list[str] | None = None) -> int:
     """Call until the window is closed or Ctrl-C; return the exit status."""
     args = get_parser().parse_args(argv)
     from clients.connection import RefusedError
+    from clients.devices import describe_sound_devices, find_device, load_sounddevice
 
     try:
         sounddevice = load_sounddevice()
         if args.list_devices:
-            print(sounddevice.query_devices() or "no sound devices")
+            print(describe_sound_devices(sounddevice))
             return 0
-        device = find_input(sounddevice, args.device)
+        device = find_device(sounddevice, "input", args.device)
         return _converse(args, device)
     except (ValueError, RefusedError) as error:
         print(f"clients.microphone: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-
-
-def load_sounddevice() -> Any:
-    """The module that reaches the sound card.
-
-    Raises:
-        ValueError: it or the PortAudio library is not installed; says what to do.
-    """
-    try:
-        import sounddevice
-    except ModuleNotFoundError:
-        raise ValueError("sounddevice is not installed: pip install sounddevice") from None
-    except OSError:
-        raise ValueError(
-            "the PortAudio library is missing (Debian: apt install libportaudio2)"
-        ) from None
-    return sounddevice
-
-
-def find_input(sounddevice: Any, wanted: str | None) -> int:
-    """The number of the input to use.
-
-    Raises:
-        ValueError: there is no such input.
-    """
-    key = int(wanted) if wanted is not None and wanted.isdecimal() else wanted
-    try:
-        return int(sounddevice.query_devices(key, "input")["index"])
-    except (ValueError, sounddevice.PortAudioError):
-        named = "no sound input was found" if wanted is None else f"no sound input {wanted!r}"
-        where = "python -m clients.microphone --list-devices shows what is there"
-        raise ValueError(f"{named}; {where}") from None
 
 
 def _converse(args: argparse.Namespace, device: int) -> int:
@@ -141,22 +110,21 @@ async def _call(
     Returns:
         Whether the server ended it.
     """
-    from clients.connection import Call
-    from clients.sound_card import Loudspeaker, MicrophoneTrack
+    from clients.connection import Call, cancel
+    from clients.sound_card import MicrophoneTrack, SoundOutput, play_sound
 
     call = Call(args.url, args.token)
     async with contextlib.AsyncExitStack() as cleanup:
         cleanup.push_async_callback(call.close)
         microphone = MicrophoneTrack(device)
         cleanup.callback(microphone.stop)
-        speaker = Loudspeaker() if args.listen else None
-        if speaker is not None:
-            cleanup.callback(speaker.close)
+        output = SoundOutput() if args.listen else None
+        if output is not None:
+            cleanup.callback(output.close)
         await call.open(microphone)
-        cleanup.push_async_callback(_cancel, asyncio.create_task(_take_sound(call.audio, speaker)))
-        cleanup.push_async_callback(
-            _cancel, asyncio.create_task(_take_pictures(call.video, pictures))
-        )
+        readers = (play_sound(call.audio, output), _take_pictures(call.video, pictures))
+        for reader in readers:
+            cleanup.push_async_callback(cancel, asyncio.create_task(reader))
         if args.emotion:
             await call.control({"type": "emotion", "name": args.emotion})
         print("Connected. Press q in the window or Ctrl-C to leave.", flush=True)
@@ -175,26 +143,14 @@ async def _until_over(call: Call, stop: threading.Event) -> bool:
     return by_server
 
 
-async def _cancel(task: asyncio.Task) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
 async def _take_pictures(track: Any, pictures: queue.Queue) -> None:
     """Keep the newest picture for the window; the one it has not shown yet is dropped."""
-    while True:
-        frame = await track.recv()
+    from clients.connection import frames_of
+
+    async for _, frame in frames_of(track):
         with contextlib.suppress(queue.Empty):
             pictures.get_nowait()
         pictures.put_nowait(frame)
-
-
-async def _take_sound(track: Any, speaker: Any) -> None:
-    """Play the returned sound, or only read it: an unread track would grow."""
-    while True:
-        frame = await track.recv()
-        if speaker is not None:
-            speaker.play(frame.to_ndarray().reshape(-1, len(frame.layout.channels)))
 
 
 if __name__ == "__main__":
