@@ -20,7 +20,7 @@ from avatar.training.spectra import (
     hertz_of_bands,
 )
 from avatar.training.takes import Said
-from avatar.training.visemes import SILENCE_SOUND
+from avatar.training.visemes import SILENCE_SOUND, VISEMES
 
 FRAMES = 200
 """Pictures in a take, 8 s."""
@@ -29,8 +29,10 @@ FIRST_ROW = 20.25
 """Row of a take whose middle is the time of its first picture."""
 TO_NEPER = np.log(10) / 10
 """Natural logarithm of energy in one decibel."""
-SHORT_PAUSE = 60
-"""Rows: in shorter pauses the lips stay as they are, for people who breathe in keep them parted."""
+PARTED = (20, 60)
+"""Rows before and after speech in which lips are parted as for a neutral vowel: people breathe in
+and get ready to speak."""
+NEUTRAL = np.array(VISEMES["ə"].target, np.float32)
 SILENT = -18.0
 """Log mel energy of the pauses between utterances, whose loudest rows lie near 3."""
 
@@ -152,15 +154,12 @@ def _part(said: Said, rng: np.random.Generator) -> Said:
 
 
 def parted_in_pauses(measures: np.ndarray, sounds: np.ndarray) -> np.ndarray:
-    """Measures [R, 5] that go straight on where [R] sounds pause for less than SHORT_PAUSE rows."""
-    spoken = np.flatnonzero((sounds >= 0) & (sounds != SILENCE_SOUND))
-    gaps = np.diff(spoken)
-    out = measures.copy()
-    for i in np.flatnonzero((gaps > 1) & (gaps <= SHORT_PAUSE)):
-        before, after = spoken[i], spoken[i + 1]
-        share = np.linspace(0, 1, after - before + 1, dtype=np.float32)[:, None]
-        out[before : after + 1] = (1 - share) * measures[before] + share * measures[after]
-    return out
+    """Measures [R, 5] with a neutral mouth where [R] sounds pause, PARTED rows around speech."""
+    spoken = (sounds >= 0) & (sounds != SILENCE_SOUND)
+    before, after = PARTED
+    count = np.concatenate([[0], np.cumsum(np.pad(spoken, (after, before)))])
+    near = count[after + before + 1 :] > count[: -after - before - 1]
+    return np.where((near & ~spoken)[:, None], NEUTRAL, measures).astype(np.float32)
 
 
 def varied(spectra: np.ndarray, rng: np.random.Generator, variety: Variety) -> np.ndarray:
