@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 RATE = 48000
-STARVED_SAMPLES = 5 * RATE
-"""Silence in an utterance after which its end is taken to be lost: agents send far ahead."""
+STARVED_SAMPLES = 12 * RATE
+"""Silence in an utterance after which its end is taken to be lost; LiveKit Agents waits 10 s."""
 MOST_WAITING_SAMPLES = 600 * RATE
 """Speech that may wait; the rest of a longer utterance is dropped and counted."""
 

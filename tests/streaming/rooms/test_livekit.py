@@ -132,7 +132,7 @@ async def _publish_beeps(speaker: Guest) -> None:
         await source.capture_frame(rtc.AudioFrame(samples.tobytes(), 48000, 1, samples.size))
 
 
-async def test_a_refused_token_is_one_clear_line(server):
+async def test_a_server_that_cannot_be_reached_is_one_clear_line(server):
     room = LiveKitRoom(LiveKitOptions("ws://127.0.0.1:9", token("face"), SIZE, BITRATE))
     with pytest.raises(RoomError, match=r"^cannot join ws://127\.0\.0\.1:9: [^\n]+$"):
         await asyncio.wait_for(take_part(MeterEngine(SIZE), room, TrackSource(BeepTrack())), 30)
