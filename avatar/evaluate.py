@@ -91,6 +91,7 @@ def _self(args: argparse.Namespace) -> int:
 
     torch.set_num_threads(1)
     tracker, head = open_tracker(), LiteTalkingHead()
+    mesh = head.rig.mesh.numpy()
     args.out.mkdir(parents=True, exist_ok=True)
     figures: dict[str, dict[str, Likeness]] = {name: {} for name in args.driver or DRIVERS}
     columns = Likeness._fields
@@ -101,7 +102,6 @@ def _self(args: argparse.Namespace) -> int:
         for driver, rows in figures.items():
             made = args.out / f"{path.stem}_{driver}.mp4"
             render_self(clip, portrait, driver, head, made)
-            mesh = head.rig.mesh.numpy()
             row = rows[path.stem] = compare(made, path, clip.landmarks, mesh, tracker)
             _print_row(path.stem, driver, row)
     for driver, rows in figures.items():

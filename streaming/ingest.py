@@ -54,9 +54,7 @@ class Ingest:
         self._decimator = Decimator()
         self._features = MfccWindows(lookahead_ms * SAMPLE_RATE // 1000)
         self._sound = np.empty(0, np.int16)  # not yet a whole step
-        self._cut: deque[np.ndarray] = (
-            deque()
-        )  # steps whose features are not finished: the lookahead
+        self._cut: deque[np.ndarray] = deque()  # steps that wait for their features: the lookahead
         self._last = np.zeros(FADE_SAMPLES, np.int16)
         self._in_gap = False
         self._k = 0

@@ -1,5 +1,7 @@
 // The caller's own camera, off until switched on: the server reads head turns from it.
 
+import { stopTracks } from "./tracks.js";
+
 const SIDE = { width: { ideal: 320 }, height: { ideal: 240 }, frameRate: { ideal: 15 } };
 const OFF = "Off: no picture of you is taken. On: the server reads how you hold your head and keeps no picture.";
 const ON = "On: the server sees you, 12 small pictures a second, and reads how you hold your head. It keeps none.";
@@ -96,11 +98,4 @@ export class HeadCamera extends EventTarget {
   #tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
-}
-
-function stopTracks(stream) {
-  stream?.getTracks().forEach((track) => {
-    track.onended = null;
-    track.stop();
-  });
 }

@@ -3,6 +3,7 @@
 import { Call } from "./call.js";
 import { Refused } from "./api.js";
 import { openMicrophone, reasonOf } from "./microphone.js";
+import { stopTracks } from "./tracks.js";
 
 const BACK_OFF_S = [1, 2, 4, 8, 15];
 
@@ -127,11 +128,4 @@ export class Session extends EventTarget {
   #tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
-}
-
-function stopTracks(stream) {
-  stream?.getTracks().forEach((track) => {
-    track.onended = null;
-    track.stop();
-  });
 }

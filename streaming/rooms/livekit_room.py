@@ -31,6 +31,9 @@ ENDS = {
 }
 """Reasons after which nobody wants us back."""
 
+Gone = asyncio.Future[rtc.DisconnectReason.ValueType]
+"""Done, with the reason, when a connection is over."""
+
 log = logging.getLogger(__name__)
 
 
@@ -109,8 +112,13 @@ class LiveKitRoom:
     async def _connect(self) -> None:
         """One connection, from join to loss."""
         room = rtc.Room()
-        gone: asyncio.Queue[rtc.DisconnectReason.ValueType] = asyncio.Queue()
-        room.on("disconnected", gone.put_nowait)
+        gone: Gone = asyncio.get_running_loop().create_future()
+
+        def end(reason: rtc.DisconnectReason.ValueType) -> None:
+            if not gone.done():
+                gone.set_result(reason)
+
+        room.on("disconnected", end)
         try:
             await room.connect(self._options.url, self._options.token, self._options.of_room())
             reason = await self._take_part(room, gone)
@@ -121,9 +129,7 @@ class LiveKitRoom:
                 await asyncio.wait_for(room.disconnect(), GOODBYE_S)
         self._check_end(reason)
 
-    async def _take_part(
-        self, room: rtc.Room, gone: asyncio.Queue[rtc.DisconnectReason.ValueType]
-    ) -> rtc.DisconnectReason.ValueType:
+    async def _take_part(self, room: rtc.Room, gone: Gone) -> rtc.DisconnectReason.ValueType:
         """Publish and listen until the connection is gone; why it is."""
         publication = LiveKitPublication(
             room, self._options.size, self._options.bitrate, self._heard
@@ -135,7 +141,7 @@ class LiveKitRoom:
             self.outlets.append(publication)
             log.info("In the room %s as %s", room.name, room.local_participant.identity)
             self.connected.set()
-            return await gone.get()
+            return await gone
         except PublishTrackError as error:
             raise RoomError(f"the room takes no tracks from us: {error.message}") from None
         finally:
