@@ -2,7 +2,8 @@
 
 A thread of its own waits and sends, since a camera may block. Drop rules: at most `MOST_PICTURES`
 wait, the oldest goes first (`dropped`); of several that are due only the newest is sent
-(`overtaken`); one whose sound has not come within `LONGEST_WAIT_S` is sent without it (`unheard`).
+(`overtaken`); one whose sound has not come within `LONGEST_WAIT_S` is sent without it (`unheard`);
+one that comes `LATE_S` after its sound is left out (`late`), unless none was sent for `HELD_S`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 FRAME_RATE = 25
 MOST_PICTURES = 15
 LONGEST_WAIT_S = 0.5
+LATE_S = 0.03
+"""With the time that sending takes, the most that keeps the call within 40 ms of its sound."""
+HELD_S = 0.2
+"""A computer that is always late shall show something."""
 LOOK_AGAIN_S = 0.02
 """A due time may change while it is waited for, when the sound stops."""
 
@@ -46,6 +51,7 @@ class CameraCounters:
     dropped: int = 0
     overtaken: int = 0
     unheard: int = 0
+    late: int = 0
 
 
 def open_camera(size: int, device: str | None, backend: str | None) -> Any:
@@ -90,6 +96,7 @@ class CameraPlayer:
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._is_closed = False
+        self._sent_s = float("-inf")
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
@@ -127,33 +134,40 @@ class CameraPlayer:
     def _send(self, picture: VideoFrame) -> None:
         planes = picture.reformat(self._camera.width, self._camera.height, "yuv420p")
         self._camera.send(planes.to_ndarray())
+        self._sent_s = monotonic()
         self.counters.sent += 1
 
     def _next(self) -> VideoFrame | None:
         """Wait for the next due picture; None when it is closed."""
         with self._changed:
             while not self._is_closed:
-                wait_s = self._until_due(self._waiting[0]) if self._waiting else None
-                if wait_s is not None and wait_s <= 0:
-                    return self._newest_due()
-                self._changed.wait(LOOK_AGAIN_S if wait_s is None else min(wait_s, LOOK_AGAIN_S))
+                wait_s = self._until_due(self._waiting[0]) if self._waiting else LOOK_AGAIN_S
+                if wait_s > 0:
+                    self._changed.wait(min(wait_s, LOOK_AGAIN_S))
+                elif (picture := self._newest_due()) is not None:
+                    return picture
         return None
 
-    def _newest_due(self) -> VideoFrame:
-        picture = self._waiting.popleft().picture
+    def _newest_due(self) -> VideoFrame | None:
+        """Take out what is due, of which at least one is; None if it is too late for its sound."""
+        newest = self._take()
         while self._waiting and self._until_due(self._waiting[0]) <= 0:
-            picture = self._waiting.popleft().picture
+            newest = self._take()
             self.counters.overtaken += 1
-        return picture
+        if self._until_due(newest) > -LATE_S or monotonic() - self._sent_s > HELD_S:
+            return newest.picture
+        self.counters.late += 1
+        return None
+
+    def _take(self) -> _Waiting:
+        waiting = self._waiting.popleft()
+        self.counters.unheard += monotonic() - waiting.arrived_s >= LONGEST_WAIT_S
+        return waiting
 
     def _until_due(self, waiting: _Waiting) -> float:
         """Seconds until a picture is to be sent; zero or less when it is due."""
         if self._heard_at is None:
             return 0.0
-        now_s = monotonic()
-        heard_s = self._heard_at(waiting.position)
+        now_s, heard_s = monotonic(), self._heard_at(waiting.position)
         left_s = waiting.arrived_s + LONGEST_WAIT_S - now_s
-        if heard_s is None or heard_s - now_s > left_s:
-            self.counters.unheard += left_s <= 0
-            return left_s
-        return heard_s - now_s
+        return left_s if heard_s is None else min(left_s, heard_s - now_s)

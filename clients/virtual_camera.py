@@ -210,7 +210,8 @@ def _summary(microphone: MicrophoneTrack, output: SoundOutput | None, player: Ca
     seen = player.counters
     lines = [
         f"pictures: {seen.sent} sent, {seen.dropped} dropped, {seen.overtaken} overtaken, "
-        f"{seen.unheard} without sound; microphone: {microphone.dropped_packets} packets dropped"
+        f"{seen.unheard} without sound, {seen.late} too late",
+        f"microphone: {microphone.dropped_packets} packets dropped",
     ]
     if output is not None:
         heard, buffer = output.buffer.counters, output.buffer

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from clients.camera import LONGEST_WAIT_S, MOST_PICTURES, CameraPlayer, open_camera
+from clients.camera import LATE_S, LONGEST_WAIT_S, MOST_PICTURES, CameraPlayer, open_camera
 
 SIZE = 16
 
@@ -65,6 +65,32 @@ def test_of_several_due_pictures_only_the_newest_is_sent():
     player.close()
     assert [brightness for brightness, _ in camera.sent] == [60]
     assert (player.counters.sent, player.counters.overtaken) == (1, 2)
+
+
+def test_a_picture_later_than_its_sound_is_left_out_while_another_is_fresh():
+    camera, late_s = FakeCamera(), [0.0]
+    player = CameraPlayer(camera, lambda position: time.monotonic() - late_s[0])
+    player.put(0, picture(20))
+    wait_for(lambda: camera.sent)
+    late_s[0] = 2 * LATE_S
+    player.put(0, picture(40))
+    wait_for(lambda: player.counters.late)
+    late_s[0] = 0.0
+    player.put(0, picture(60))
+    wait_for(lambda: len(camera.sent) == 2)
+    player.close()
+    assert [brightness for brightness, _ in camera.sent] == [20, 60]
+
+
+def test_where_every_picture_is_late_some_are_shown():
+    camera = FakeCamera()
+    player = CameraPlayer(camera, lambda position: time.monotonic() - 2 * LATE_S)
+    for _ in range(25):
+        player.put(0, picture(20))
+        time.sleep(0.02)
+    player.close()
+    assert 2 <= player.counters.sent <= 4
+    assert player.counters.sent + player.counters.late + player.counters.overtaken == 25
 
 
 def test_the_oldest_of_too_many_waiting_pictures_is_dropped():
