@@ -1,6 +1,6 @@
 """The avatar as a camera and a microphone for any video-call program.
 
-    python -m clients.virtual_camera --start --portrait me.jpg --emotion happy --output avatar
+    python -m clients.virtual_camera --start --portrait me.jpg --emotion happy --virtual-microphone
 
 The microphone goes to the server, its picture to a virtual camera and its sound to an output that
 the call program takes for a microphone. The output's clock rules both: sound is resampled to it and
@@ -48,6 +48,10 @@ def get_parser() -> argparse.ArgumentParser:
     devices.add_argument(
         "--output", metavar="NAME|NUMBER", help="where the returned sound goes; default: nowhere"
     )
+    devices.add_argument(
+        "--virtual-microphone", action="store_true",
+        help="the returned sound is the microphone Avatar while it runs (PulseAudio, PipeWire)",
+    )  # fmt: skip
     devices.add_argument("--camera", metavar="NAME", help="such as /dev/video4; default: the first")
     devices.add_argument("--camera-backend", metavar="NAME", help="as pyvirtualcam names them")
     devices.add_argument("--list-devices", action="store_true", help="list the sound devices")
@@ -58,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     """Call until q or Ctrl-C; return the exit status, 1 when the server has ended the call."""
     args = get_parser().parse_args(argv)
     from clients.connection import RefusedError
-    from clients.devices import describe_sound_devices, find_device, load_sounddevice
+    from clients.devices import describe_sound_devices, load_sounddevice
 
     try:
         sounddevice = load_sounddevice()
@@ -66,14 +70,25 @@ def main(argv: list[str] | None = None) -> int:
             print(describe_sound_devices(sounddevice))
             return 0
         _check(args)
-        microphone = find_device(sounddevice, "input", args.microphone)
-        output = None if args.output is None else find_device(sounddevice, "output", args.output)
-        return asyncio.run(_run(args, microphone, output))
+        return _call(args, sounddevice)
     except (ValueError, RefusedError) as error:
         print(f"clients.virtual_camera: {error}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
+
+
+def _call(args: argparse.Namespace, sounddevice: Any) -> int:
+    """Find the sound devices, or make one, and call."""
+    from clients.devices import find_device
+    from clients.virtual_microphone import virtual_microphone
+
+    with contextlib.ExitStack() as cleanup:
+        microphone = find_device(sounddevice, "input", args.microphone)
+        if args.virtual_microphone:
+            args.output = cleanup.enter_context(virtual_microphone())
+        output = None if args.output is None else find_device(sounddevice, "output", args.output)
+        return asyncio.run(_run(args, microphone, output))
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -86,6 +101,8 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError("--portrait and --size need --start: a running server has its own")
     if not args.start and len(args.emotion) > 1:
         raise ValueError("one --emotion can be worn; several need --start")
+    if args.virtual_microphone and args.output is not None:
+        raise ValueError("--virtual-microphone is an output by itself: leave out --output")
 
 
 async def _run(args: argparse.Namespace, input_device: int, output_device: int | None) -> int:

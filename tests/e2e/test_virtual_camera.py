@@ -215,6 +215,7 @@ def test_without_a_sound_server_it_says_what_to_start(tmp_path):
     [
         (("--portrait", "me.jpg"), "--start"),
         (("--emotion", "sad", "--emotion", "happy"), "--start"),
+        (("--virtual-microphone", "--output", "avatar"), "--output"),
     ],
 )
 def test_options_that_do_not_go_together_are_one_line(sound, options, part):
