@@ -99,7 +99,7 @@ async def test_lips_move_with_speech_and_rest_in_its_pauses(server, speech_with_
     times = np.array([grab["t"] for grab in grabs]) / 1000
     loud = np.array([grab["rms"] for grab in grabs]) > 0.005
     speaking = near(times, times[loud], 0.1)
-    resting = ~near(times, times[loud], 0.4) & (times > times[0] + 0.5)
+    resting = ~near(times, times[loud], 0.6) & (times > times[0] + 0.6)
     assert speaking.sum() > 40
     assert resting.sum() > 20
     assert closed < 0.07
