@@ -20,7 +20,7 @@ from streaming.opus import RATE, opus_samples
 PIECE_SAMPLES = 960
 """Longest piece of concealment, 20 ms."""
 MOST_WAITING = 100
-"""Packets held back behind a gap, 2 s; beyond it the oldest is dropped."""
+"""Packets held back behind a gap, 2 s; beyond it the oldest is dropped, and counted as late."""
 PATIENCE_S = (0.03, 0.1)
 MISPLACED_S = 0.4
 """After so long with nothing but misplaced packets the sender's clock has jumped."""
@@ -57,7 +57,6 @@ class ReceiveBuffer:
         self._waiting: dict[int, bytes] = {}
         self._misplaced_since: float | None = None
         self.late_packets = 0
-        self.overflowed_packets = 0
 
     @property
     def patience_s(self) -> float:
@@ -119,7 +118,7 @@ class ReceiveBuffer:
     def _hold(self, position: int, payload: bytes) -> None:
         if len(self._waiting) >= MOST_WAITING:
             del self._waiting[min(self._waiting)]
-            self.overflowed_packets += 1
+            self.late_packets += 1
         self._waiting[position] = payload
 
     def _anchor(self, unwrapped: int, now_s: float) -> None:

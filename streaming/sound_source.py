@@ -30,7 +30,7 @@ class SoundSource(Protocol):
 
     @property
     def late_packets(self) -> int:
-        """Packets or frames that came too late to be heard."""
+        """Packets or frames that came too late to be heard, or of which too many waited."""
         ...
 
     async def read(self) -> list[Piece] | None:
@@ -52,7 +52,7 @@ class PacketSource:
 
     @property
     def late_packets(self) -> int:
-        """Packets whose place had been given up."""
+        """Packets whose place had been given up, and those that too many others waited behind."""
         return self._buffer.late_packets if self._buffer else 0
 
     def hear(self, ssrc: int, timestamp: int, payload: bytes) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from streaming import receive_buffer
 from streaming.opus import RATE, opus_samples
-from streaming.receive_buffer import MOST_WAITING, ReceiveBuffer
+from streaming.receive_buffer import ReceiveBuffer
 
 PACKET = bytes([0xFC]) + b"sound"  # CELT, fullband, one frame of 20 ms
 SSRC = 1
@@ -132,13 +133,15 @@ def test_a_new_source_takes_over_at_once():
     assert [p.payload for p in buffer.pop(0.2)] == [PACKET]
 
 
-def test_what_waits_is_bounded():
+def test_what_waits_is_bounded_and_what_it_pushes_out_is_counted(monkeypatch):
+    monkeypatch.setattr(receive_buffer, "MOST_WAITING", 5)
     buffer = ReceiveBuffer(0.0)
     buffer.add(SSRC, 0, PACKET, 0.0)
     buffer.pop(0.0)
-    for i in range(2, 500):
+    for i in range(2, 2 + 12):
         buffer.add(SSRC, 960 * i, PACKET, 0.001)
-    assert len(buffer._waiting) <= MOST_WAITING
+    assert len(buffer._waiting) == 5
+    assert buffer.late_packets == 7
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff", b"\xff\x00", b"\xff\x3f"])
