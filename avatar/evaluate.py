@@ -97,7 +97,7 @@ def _self(args: argparse.Namespace) -> int:
     columns = Likeness._fields
     print(f"{'clip':24s} {'driver':8s}" + "".join(f"{name:>12s}" for name in columns))
     for path in args.clips:
-        clip = read_footage(path, tracker, args.seconds)
+        clip = read_footage(path, tracker, args.seconds, follow=True)
         portrait = first_picture(path, args.size, tracker)
         for driver, rows in figures.items():
             made = args.out / f"{path.stem}_{driver}.mp4"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,13 +30,15 @@ class Footage(NamedTuple):
     stereo: np.ndarray
 
 
-def read_footage(path: Path, tracker: FaceTracker, max_seconds: float = 60.0) -> Footage:
-    """Track a clip and read its sound; pictures without a face are bridged.
+def read_footage(
+    path: Path, tracker: FaceTracker, max_seconds: float = 60.0, follow: bool = False
+) -> Footage:
+    """Track a clip as `track_face` does and read its sound; pictures without a face are bridged.
 
     Raises:
         ValueError: the clip cannot be read, has no sound, or shows no face.
     """
-    landmarks, track = track_face(path, tracker, max_seconds)
+    landmarks, track = track_face(path, tracker, max_seconds, follow)
     T = len(landmarks)
     return Footage(
         landmarks,
@@ -46,21 +49,27 @@ def read_footage(path: Path, tracker: FaceTracker, max_seconds: float = 60.0) ->
 
 
 def track_face(
-    path: Path, tracker: FaceTracker, max_seconds: float = 60.0
+    path: Path, tracker: FaceTracker, max_seconds: float = 60.0, follow: bool = False
 ) -> tuple[np.ndarray, FaceTrack]:
     """Landmarks [T, 478, 3] float32 px and track of the largest face of a clip, 25 a second.
 
-    Every picture is looked at by itself: following a face delays and flattens its lips.
+    Every picture is looked at by itself, since following a face flattens its lips; with `follow` it
+    is looked for where it was, which shakes less.
 
     Raises:
         ValueError: the clip cannot be read or shows no face.
     """
-    times, faces = [], []
-    for time, picture in read_pictures(path, max_seconds=max_seconds):
-        found = tracker.find_faces(picture)
-        if found:
-            times.append(time)
-            faces.append(found[0])
+    seen: list[float] = []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for time, picture in read_pictures(path, max_seconds=max_seconds):
+            seen.append(time)
+            yield picture
+
+    stills = (next(iter(tracker.find_faces(picture)), None) for picture in pictures())
+    found = list(tracker.follow_face(pictures()) if follow else stills)
+    times = [time for time, face in zip(seen, found, strict=True) if face is not None]
+    faces = [face for face in found if face is not None]
     if not faces:
         raise ValueError(f"{path}: no face in any picture")
     grid = np.arange(int(times[-1] * FRAME_RATE + 1e-6) + 1) / FRAME_RATE

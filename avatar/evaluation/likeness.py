@@ -58,7 +58,7 @@ def compare(
     Raises:
         ValueError: the made clip shows no face.
     """
-    landmarks = track_face(made, tracker)[0]
+    landmarks = track_face(made, tracker, follow=True)[0]
     T = min(len(landmarks), len(real_landmarks))
     a, b = (_in_face_frame(clip[:T], mesh) for clip in (landmarks, real_landmarks))
     apart = 100 * np.linalg.norm(a - b, axis=-1).mean(0)

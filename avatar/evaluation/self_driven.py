@@ -14,25 +14,22 @@ import numpy as np
 import torch
 
 from avatar.evaluation.footage import Footage
+from avatar.evaluation.key_points import similarity, steadied, worn_points
 from avatar.media import ClipWriter, read_pictures
 from avatar.portrait import read_portrait
 from avatar.pose import BLINK, GAZE_X, GAZE_Y, blink_closure, smooth
 from avatar.speech_free import without_speech
 from avatar.tracking import FaceTracker
-from avatar.training.rig import fit_jacobians, geodesics
-from models.lite.contours import EYE_RIMS, INNER_LOWER, INNER_UPPER
 from models.lite.eyes import GAZE_REACH
 from models.lite.head import LiteTalkingHead
-from models.lite.mesh import face_vertices
 from models.lite.portrait import LitePortrait
-from models.lite.pose import HeadPose, fit_pose, pose_between
-from models.lite.rig import Rig
+from models.lite.pose import HeadPose, fit_pose, pose_between, unplace
 from models.talking_head import POSE_DIMS, FaceImage, Motion
 from streaming.features import windows_of
 
 DRIVERS = ("tracked", "sound")
-TRACK_SIGMA_FRAMES = 0.7
-"""Smoothing of the tracker's own jitter, which would shake the driven face."""
+HEAD_SIGMA_FRAMES = 1.0
+"""Smoothing of the tracker's own jitter, which would shake the driven head."""
 IRISES = ((468, 33, 133), (473, 362, 263))
 """Middle of the iris and corners of the eye, image left and image right."""
 BLINK_SCORES = (9, 10)
@@ -66,22 +63,26 @@ def first_picture(path: Path, size: int, tracker: FaceTracker) -> FaceImage:
 def tracked_motions(
     head: LiteTalkingHead, portrait: LitePortrait, landmarks: np.ndarray, clip: Footage
 ) -> Iterator[Motion]:
-    """Motions of the clip's own key points, pose and gaze, relative to its first picture."""
-    rig = head.rig
-    poses = [fit_pose(frame, rig.mesh.numpy()) for frame in clip.landmarks]
-    faces = np.stack(
-        [face_vertices(frame, own) for frame, own in zip(clip.landmarks, poses, strict=True)]
+    """Motions of the clip's own key points, pose and gaze, relative to its first picture.
+
+    The key points and jacobians are those that lay the mesh, as it is drawn, on the tracked one.
+    """
+    mesh = head.rig.mesh.numpy()
+    rows = pose_rows(clip.landmarks, [fit_pose(frame, mesh) for frame in clip.landmarks])
+    first = similarity(clip.landmarks[0, :468, :2], landmarks[:468, :2])
+    off = landmarks[:468, :2] - first(clip.landmarks[0, :468, :2])
+    pictured = [first(frame[:468, :2]) + off for frame in clip.landmarks]
+    worn = np.stack(
+        [
+            unplace(flat, portrait.neutral[:, 2], portrait.own, row) - portrait.neutral[:, :2]
+            for flat, row in zip(pictured, rows, strict=True)
+        ]
     )
-    changed = smooth((faces - faces[0]).reshape(len(faces), -1), TRACK_SIGMA_FRAMES)
-    worn = face_vertices(landmarks, portrait.own) - portrait.neutral + changed.reshape(faces.shape)
-    points = rig.point_indices.numpy()
-    distance = skin_distances(rig)
-    flat = portrait.neutral[:, :2]
-    dj = torch.from_numpy(fit_jacobians(flat, worn[..., :2], points, distance))
-    dx = torch.from_numpy(worn[:, points, :2].astype(np.float32))
-    rows = torch.from_numpy(pose_rows(clip.landmarks, poses))
+    dx, dj = worn_points(head.rig, portrait.neutral[:, :2], steadied(worn, mesh))
+    rows = smooth(rows, HEAD_SIGMA_FRAMES)
     for t in range(len(rows)):
-        yield Motion(portrait.x0 + dx[t], portrait.j0 + dj[t], rows[t][None])
+        pose = torch.from_numpy(rows[t])[None]
+        yield Motion(portrait.x0 + dx[t], portrait.j0 + dj[t], pose)
 
 
 def spoken_motions(
@@ -90,6 +91,7 @@ def spoken_motions(
     """Motions of the clip's sound, with its pose, blinks, gaze and emotion."""
     mesh = head.rig.mesh.numpy()
     rows = pose_rows(clip.landmarks, [fit_pose(frame, mesh) for frame in clip.landmarks])
+    rows = smooth(rows, HEAD_SIGMA_FRAMES)
     rows[:, BLINK] = blink_closure(clip.track.blendshapes[:, BLINK_SCORES].mean(1))
     feelings = head.encode_emotion(without_speech(clip.track))
     windows = windows_of(clip.sound, head.lookahead_ms * head.sample_rate // 1000)
@@ -106,23 +108,15 @@ def spoken_motions(
 
 
 def pose_rows(landmarks: np.ndarray, poses: list[HeadPose]) -> np.ndarray:
-    """Head and gaze relative to the first picture, [T, POSE_DIMS] float32; no blinks."""
+    """Head and gaze as tracked, relative to the first picture, [T, POSE_DIMS]; no blinks."""
     rows = np.zeros((len(poses), POSE_DIMS), np.float32)
     rows[:, :6] = [pose_between(poses[0], pose) for pose in poses]
     gaze = np.stack([_gaze(frame, pose) for frame, pose in zip(landmarks, poses, strict=True)])
     rows[:, [GAZE_X, GAZE_Y]] = np.clip((gaze - gaze[0]) / GAZE_REACH, -1, 1)
-    return smooth(rows, TRACK_SIGMA_FRAMES)
+    return rows
 
 
 def _gaze(landmarks: np.ndarray, pose: HeadPose) -> np.ndarray:
     """How far the irises are from the middle of their eyes, [2] inter-ocular distances."""
     away = [landmarks[iris] - landmarks[[a, b]].mean(0) for iris, a, b in IRISES]
     return (np.mean(away, axis=0) @ pose.rotation)[:2] / pose.scale
-
-
-def skin_distances(rig: Rig) -> np.ndarray:
-    """Distances along the skin between mesh vertices, [V, V]: not across lips and lids."""
-    triangles = rig.triangles.numpy()
-    rims = (np.concatenate([INNER_UPPER, INNER_LOWER]), EYE_RIMS)
-    fills = np.any([np.isin(triangles, rim).all(1) for rim in rims], axis=0)
-    return geodesics(rig.mesh.numpy(), triangles[~fills])

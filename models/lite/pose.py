@@ -88,6 +88,26 @@ def place(face: np.ndarray, own: HeadPose, pose: np.ndarray) -> np.ndarray:
     return own.shift + own.scale * (1.0 + pose[5]) * camera[:, :2]
 
 
+def unplace(flat: np.ndarray, depth: np.ndarray, own: HeadPose, pose: np.ndarray) -> np.ndarray:
+    """Where in the face frame points are that `place` puts at known px, if their depth is known.
+
+    Args:
+        flat: [N, 2] float32 px.
+        depth: [N] float32, their z in the face frame.
+        own: the portrait's pose.
+        pose: [>= 6] float32, POSE_DIMS of the contract.
+
+    Returns:
+        [N, 2] float32, their x and y in the face frame.
+    """
+    turn = rotation_matrix(*pose[:3])
+    pivot = own.rotation @ PIVOT
+    whole = turn @ own.rotation
+    camera = (flat - own.shift) / (own.scale * (1.0 + pose[5])) - pose[3:5]
+    known = depth[:, None] * whole[:2, 2] + (pivot - turn @ pivot)[:2]
+    return (camera - known) @ np.linalg.inv(whole[:2, :2]).T
+
+
 def pose_between(own: HeadPose, other: HeadPose) -> np.ndarray:
     """The pose that carries a head from one fitted pose to another, the inverse of `place`.
 

@@ -8,6 +8,7 @@ from models.lite.pose import (
     pose_between,
     rotation_matrix,
     to_face_frame,
+    unplace,
 )
 from models.lite.rig import load_rig
 
@@ -56,3 +57,11 @@ def test_the_pose_between_two_fits_carries_the_one_to_the_other():
     other = HeadPose(rotation_matrix(-12, 6, 9), 131.0, np.array([262, 233], np.float32))
     seen = other.shift + other.scale * (face @ other.rotation.T)[:, :2]
     assert np.abs(place(face, own, pose_between(own, other)) - seen).max() < 1e-2
+
+
+def test_unplace_is_the_inverse_of_place():
+    face = np.random.default_rng(0).uniform(-0.5, 0.5, (40, 3)).astype(np.float32)
+    own = HeadPose(rotation_matrix(12, -5, 4), 150.0, np.array([200, 180], np.float32))
+    pose = np.array([-15, 9, 5, 0.1, -0.2, 0.05], np.float32)
+    back = unplace(place(face, own, pose), face[:, 2], own, pose)
+    np.testing.assert_allclose(back, face[:, :2], atol=1e-4)
