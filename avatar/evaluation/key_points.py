@@ -60,16 +60,17 @@ def worn_points(rig: Rig, flat: np.ndarray, worn: np.ndarray) -> tuple[Tensor, T
     Returns:
         [T, K, 2] and [T, K, 2, 2] float32, what they differ by from rest.
     """
-    V, K = len(flat), rig.n_points
+    V, K, T = len(flat), rig.n_points, len(worn)
     index, weight = rig.skin_index.numpy(), rig.skin_weight.numpy()
-    design = np.zeros((V, 3, K))
-    parts = np.concatenate([np.ones((V, 8, 1)), flat[:, None] - flat[rig.point_indices][index]], 2)
-    design[np.arange(V)[:, None], :, index] = weight[..., None] * parts
-    design = design.reshape(V, 3 * K)
-    prior = np.zeros((len(worn), 3, K, 2))
-    prior[:, 0] = worn[:, rig.point_indices]
-    prior = prior.reshape(len(worn), 3 * K, 2)
+    arm = flat[:, None] - flat[rig.point_indices][index]
+    by_vertex = np.zeros((V, 3, K))
+    parts = np.concatenate([np.ones((V, 8, 1)), arm], axis=2)
+    by_vertex[np.arange(V)[:, None], :, index] = weight[..., None] * parts
+    design = by_vertex.reshape(V, 3 * K)
+    tracked = np.zeros((T, 3, K, 2))
+    tracked[:, 0] = worn[:, rig.point_indices]
+    prior = tracked.reshape(T, 3 * K, 2)
     solve = np.linalg.solve(design.T @ design + RIDGE * np.eye(3 * K), design.T)
     fitted = prior + solve @ (worn - design @ prior)
-    dx, *columns = fitted.reshape(len(worn), 3, K, 2).astype(np.float32).transpose(1, 0, 2, 3)
+    dx, *columns = fitted.reshape(T, 3, K, 2).astype(np.float32).transpose(1, 0, 2, 3)
     return torch.from_numpy(dx), torch.from_numpy(np.stack(columns, axis=-1))
