@@ -67,7 +67,7 @@ def to_face_frame(points: np.ndarray, pose: HeadPose) -> np.ndarray:
     flat[:, :2] -= pose.shift
     face = (flat / pose.scale) @ pose.rotation
     depth = (face[33, 2] + face[263, 2]) / 2 if len(face) > 263 else 0.0
-    return face - np.array([0, 0, depth], np.float32)
+    return face - depth / pose.rotation[2, 2] * pose.rotation[2]
 
 
 def place(face: np.ndarray, own: HeadPose, pose: np.ndarray) -> np.ndarray:
