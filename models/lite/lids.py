@@ -49,8 +49,12 @@ DETAIL_RANGE = 10.0
 """Largest detail kept, grey levels."""
 BELOW_EDGE = 0.03
 """How far below the contour the smooth skin reaches, inter-ocular distances."""
-LASH_ABOVE, LASH_BELOW = 0.007, 0.017
-"""Standard deviations of the line of lashes above and below the lid's edge, inter-ocular."""
+LASH_DROP = 0.016
+"""How far below the lid's edge its lashes hang, inter-ocular distances."""
+LASH_ABOVE, LASH_BELOW = 0.006, 0.009
+"""Standard deviations of the line of lashes above and below its middle, inter-ocular distances."""
+LASH_COVER = 0.7
+"""How much of the skin the lashes hide."""
 
 
 class Lid(NamedTuple):
@@ -225,8 +229,8 @@ def draw_lashes(
     for lid, closure, (above, _) in zip(lids, closed, EYES, strict=True):
         amount = float(smoothstep(np.array(closure), *LASHES_SHOW))
         if amount > 0.01:
-            widths = np.array([LASH_ABOVE, LASH_BELOW], np.float32) * np.float32(px)
-            _draw_line(out, target[above], lid.lashes, widths, np.float32(amount))
+            sizes = np.array([LASH_DROP, LASH_ABOVE, LASH_BELOW], np.float32) * np.float32(px)
+            _draw_line(out, target[above], lid.lashes, sizes, np.float32(LASH_COVER * amount))
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -234,10 +238,13 @@ def _draw_line(
     out: np.ndarray,
     edge: np.ndarray,
     colour: np.ndarray,
-    widths: np.ndarray,
+    sizes: np.ndarray,
     amount: np.float32,
 ) -> None:
-    """A soft line along a contour [n, 2] px, thinner towards its ends."""
+    """A soft line below a contour [n, 2] px, thinner and nearer towards its ends.
+
+    Its sizes [3] px are how far below it lies and its deviations upwards and downwards.
+    """
     n = edge.shape[0]
     ax, ay = edge[n - 1, 0] - edge[0, 0], edge[n - 1, 1] - edge[0, 1]
     length = max(np.sqrt(ax * ax + ay * ay), np.float32(1e-3))
@@ -246,7 +253,8 @@ def _draw_line(
     for i in range(n):
         dx, dy = edge[i, 0] - edge[0, 0], edge[i, 1] - edge[0, 1]
         local[i, 0], local[i, 1] = dx * ax + dy * ay, dy * ax - dx * ay
-    reach = 3 * max(widths[0], widths[1]) + 1
+    drop, over, under = sizes
+    reach = drop + 3 * max(over, under) + 1
     height, width = out.shape[:2]
     first, last = int(edge[:, 1].min() - reach), int(edge[:, 1].max() + reach)
     left, right = int(edge[:, 0].min() - 1), int(edge[:, 0].max() + 1)
@@ -257,9 +265,9 @@ def _draw_line(
             t = a / length
             if t <= 0 or t >= 1:
                 continue
-            d = b - across_at(local, a)
-            taper = min(np.float32(1), 8 * t, 8 * (1 - t))
-            sigma = (widths[0] if d < 0 else widths[1]) * (np.float32(0.5) + taper / 2)
+            taper = min(np.float32(1), 5 * t, 5 * (1 - t))
+            d = b - across_at(local, a) - drop * taper
+            sigma = (over if d < 0 else under) * (np.float32(0.5) + taper / 2)
             cover = amount * np.sqrt(taper) * np.exp(np.float32(-0.5) * (d / sigma) ** 2)
             for ch in range(3):
                 shown = out[y, x, ch]

@@ -23,6 +23,8 @@ from models.talking_head import Motion
 CHIN = 152
 LID_OVERLAP = np.tile([0.004, 0.012, 0.02, 0.025, 0.025, 0.02, 0.008], 2).astype(np.float32)
 """How far an upper lid may come down over the lower one, from the outer to the inner corner."""
+LID_RIM = 0.006
+"""Height of the lower lids' wet rim, which closed eyes do not show, inter-ocular distances."""
 LOWER_TEETH_BELOW = 0.03
 """How much deeper than in the layers the lower teeth sit behind the lip, inter-ocular distances."""
 
@@ -55,6 +57,7 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
     out = portrait.background.copy()
     source = portrait.source.copy()
     source[:468] += turned(pose) * portrait.sides
+    source[LOWER_LID] += _covered(portrait, face)
     warp(out, pixels, portrait.background, target, source, portrait.triangles)
     carried = place(portrait.neutral, portrait.own, pose)
     gaze = pose[7:9] * GAZE_REACH * portrait.own.scale
@@ -67,24 +70,39 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
 def talking_face(rig: Rig, portrait: LitePortrait, x: Tensor, jacobian: Tensor) -> np.ndarray:
     """The mesh [468, 3] float32 that key points x [K, 2] and jacobians [K, 2, 2] ask for.
 
-    Lips that would cross meet halfway; lids that would cross meet where the upper one has fallen.
+    Lips that would cross meet halfway. An upper lid that would cross the lower one takes it along,
+    down to its place at rest and a little further.
     """
     neutral = torch.from_numpy(portrait.neutral[:, :2])
     moved = skin(rig, neutral, portrait.x0[0], x - portrait.x0[0], jacobian - portrait.j0[0])
     face = portrait.neutral.copy()
     face[:, :2] += moved.numpy()
-    _meet(face, INNER_UPPER, INNER_LOWER, 0.5)
-    most = face[LOWER_LID, 1] + LID_OVERLAP
-    face[UPPER_LID, 1] = np.minimum(face[UPPER_LID, 1], most)
-    _meet(face, UPPER_LID, LOWER_LID, 1.0)
+    _close_lips(face)
+    _close_lids(face, portrait.neutral)
     return face
 
 
-def _meet(face: np.ndarray, upper: np.ndarray, lower: np.ndarray, share: float) -> None:
-    """Lay contours that have crossed upon each other, at this share of the upper one's way."""
+def _close_lips(face: np.ndarray) -> None:
+    upper, lower = INNER_UPPER, INNER_LOWER
     crossed = face[upper, 1] > face[lower, 1]
-    meeting = (share * face[upper, 1] + (1 - share) * face[lower, 1])[crossed]
+    meeting = (0.5 * face[upper, 1] + 0.5 * face[lower, 1])[crossed]
     face[upper[crossed], 1] = face[lower[crossed], 1] = meeting
+
+
+def _close_lids(face: np.ndarray, neutral: np.ndarray) -> None:
+    """Join the contours of lids that have crossed: no sliver of the eye is left between them."""
+    lowest = np.maximum(face[LOWER_LID, 1], neutral[LOWER_LID, 1]) + LID_OVERLAP
+    crossed = face[UPPER_LID, 1] > face[LOWER_LID, 1]
+    face[UPPER_LID, 1] = np.minimum(face[UPPER_LID, 1], lowest)
+    face[LOWER_LID[crossed]] = face[UPPER_LID[crossed]]
+
+
+def _covered(portrait: LitePortrait, face: np.ndarray) -> np.ndarray:
+    """How much of the lower lids the closed upper ones hide, px [14, 2] in the portrait."""
+    shut = (face[UPPER_LID] == face[LOWER_LID]).all(1)
+    pushed = face[LOWER_LID, 1] - portrait.neutral[LOWER_LID, 1]
+    hidden = shut * (LID_RIM + np.clip(pushed, 0, LID_OVERLAP))
+    return hidden[:, None] * portrait.own.scale * portrait.own.rotation[:2, 1]
 
 
 def place_vertices(portrait: LitePortrait, face: np.ndarray, pose: np.ndarray) -> np.ndarray:

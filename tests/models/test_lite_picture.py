@@ -111,6 +111,30 @@ def test_a_whole_blink_closes_the_eyes(lite, lite_portrait, pose, wide):
     assert gap.max() < 0.3 * rest.max()
 
 
+def test_closed_lids_leave_no_sliver_of_the_eye(lite, lite_portrait, pose):
+    """Nor does a squint that a blink ends: the lids meet where the lower one is at rest."""
+    motion = wearing(lite, lite_portrait, pose, eyeSquint=0.8, cheekSquint=0.8)
+    x, jacobian = lite.blink(motion.x, motion.jacobian, torch.ones(1))
+    face = talking_face(lite.rig, lite_portrait, x[0], jacobian[0])
+    assert (face[UPPER_LID] == face[LOWER_LID]).all()
+    assert (face[LOWER_LID, 1] > lite_portrait.neutral[LOWER_LID, 1] - 0.005).all()
+
+
+@pytest.mark.parametrize(
+    "gap, kept", [(0.05, 0), (0.0725, 0.5), (0.1, 1)], ids=["small", "between", "usual"]
+)
+def test_eyes_squint_the_less_the_less_they_are_open(lite, gap, kept):
+    upper, lower = ([lite.rig.point_of(v) for v in lids] for lids in ((159, 386), (145, 374)))
+    x0 = lite.rig.x[None].clone()
+    x0[0, upper, 1] = x0[0, lower, 1] - gap
+    shapes = [lite.rig.shape_names.index(f"eyeSquint_{side}") for side in "LR"]
+    squint = 0.5 * lite.rig.dx[shapes].sum(0)
+    eased, _ = lite.ease_squint(x0 + squint, torch.eye(2).expand(1, len(squint), 2, 2), x0)
+    widened, wanted = ((x[lower] - x[upper])[:, 1] for x in (eased[0] - x0[0], squint))
+    assert wanted.max() < -0.005
+    assert torch.allclose(widened, kept * wanted, atol=1e-5)
+
+
 def test_open_eyes_keep_their_own_lids(lite_portrait):
     pixels = lite_portrait.pixels.copy()
     close_lids(pixels, lite_portrait.lids, (0.0, 0.0))
