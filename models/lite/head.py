@@ -63,16 +63,17 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
 
     def __init__(self, folder: Path | None = None, device: str = "cpu") -> None:
         self.rig: Rig = load_rig()
+        names = self.rig.shape_names
         self._warp = warp if device == "cpu" else TorchWarp(device)
         self.motion: AudioToMotion = load_motion(self.rig, folder)
         self.contact = LipContact(self.rig)
         self._folder = folder
         self.encoder, self.predictor, self.rest = _load_emotion(self.rig, folder)
         self._blinks = [
-            (self.rig.shape_names.index("eyeBlink" + side), *map(self.rig.point_of, lids))
-            for side, lids in LIDS.items()
+            (names.index("eyeBlink" + side), self.rig.point_of(upper), self.rig.point_of(lower))
+            for side, (upper, lower) in LIDS.items()
         ]
-        self._worn = torch.tensor([not n.startswith("eyeLook") for n in self.rig.shape_names])
+        self._worn = torch.tensor([not n.startswith("eyeLook") for n in names])
 
     @cached_property
     def feelings(self) -> Feelings:
