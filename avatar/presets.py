@@ -3,8 +3,8 @@
 Each face is the prototype of the Facial Action Coding System's emotion tables (Ekman, Friesen and
 Hager 2002), its action units written as the ARKit-style shapes that stand for them, with weights in
 the range of scores that MediaPipe's FaceLandmarker gives. They were set by eye, and by what three
-emotion classifiers name, on eight public-domain portraits: clear, and not so wild that the person
-is lost.
+emotion classifiers name, on fourteen public-domain portraits: clear, and not so wild that the
+person is lost.
 """
 
 from __future__ import annotations
@@ -48,33 +48,35 @@ _FACES: dict[str, dict[str, float]] = {
         "mouthStretch": 0.06,
         "eyeBlink": 0.19,
     },
-    "angry": {  # AU 4 + 5 + 9 + 10 + 22 + 25
-        "browDown": 0.91,
+    "angry": {  # AU 4 + 5 + 9 + 10 + 22 + 25 + 26, the brows' outer ends up
+        "browDown": 0.85,
+        "browOuterUp": 0.10,
         "eyeWide": 0.20,
-        "noseSneer": 0.20,
-        "mouthUpperUp": 0.28,
-        "mouthLowerDown": 0.32,
-        "mouthFunnel": 0.12,
-        "mouthFrown": 0.47,
-        "jawOpen": 0.05,
+        "noseSneer": 0.30,
+        "mouthUpperUp": 0.43,
+        "mouthLowerDown": 0.42,
+        "mouthFunnel": 0.19,
+        "mouthFrown": 0.53,
+        "jawOpen": 0.08,
     },
-    "surprised": {  # AU 1 + 2 + 5 + 26
-        "browInnerUp": 0.37,
+    "surprised": {  # AU 1 + 2 + 5 + 25 + 26
+        "browInnerUp": 0.20,
         "browOuterUp": 0.30,
-        "eyeWide": 0.67,
-        "mouthFunnel": 0.12,
+        "eyeWide": 0.74,
+        "mouthFunnel": 0.20,
         "mouthFrown": 0.10,
-        "jawOpen": 0.10,
+        "jawOpen": 0.14,
     },
     "fear": {  # AU 1 + 2 + 4 + 5 + 20 + 25
-        "browInnerUp": 0.60,
-        "browOuterUp": 0.17,
-        "browDown": 0.31,
-        "eyeWide": 0.67,
-        "mouthStretch": 0.19,
-        "mouthLowerDown": 0.38,
-        "mouthFrown": 0.27,
-        "jawOpen": 0.05,
+        "browInnerUp": 0.63,
+        "browOuterUp": 0.07,
+        "browDown": 0.45,
+        "eyeWide": 0.70,
+        "mouthStretch": 0.15,
+        "mouthLowerDown": 0.45,
+        "mouthFunnel": 0.05,
+        "mouthFrown": 0.33,
+        "jawOpen": 0.08,
     },
     "disgusted": {  # AU 9 + 10 + 15 + 17
         "noseSneer": 0.50,

@@ -23,8 +23,9 @@ PULL = 0.85
 """How far the expression of a clip that surely means one emotion goes towards its face."""
 PLAINNESS = 1.15
 """How strong that face is, in presets: clips are acted, presets are worn all day."""
-SHARPNESS = 2.0
-"""Exponent that turns probabilities into shares of the blended face."""
+SHARPNESS = 4.0
+"""Exponent that turns probabilities into shares of the blended face: halfway between two emotions
+lies a face that shows neither, so one that is twice as likely is worn nearly alone."""
 SWING = (0.6, 1.4)
 """Bounds of a clip's rise and fall, in its mean."""
 LEAST_SWING = 0.05
@@ -63,14 +64,17 @@ def score_features(pairs: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def likeness(feelings: Feelings, scores: np.ndarray) -> Tensor:
-    """How likely a clip means each emotion: the mean over its rows, [C] float32, sum 1.
+    """How likely a clip means each emotion, [C] float32, sum 1.
+
+    A clip means one emotion throughout, so the evidence of its rows is pooled before it is turned
+    into probabilities.
 
     Args:
         feelings: the recogniser.
         scores: [T, 52] float32 0..1, of a clip without its speech, or of a still.
     """
     rows = torch.from_numpy(score_features(feelings.pairs.numpy(), scores).astype(np.float32))
-    return torch.softmax(rows @ feelings.weight + feelings.bias, dim=-1).mean(0)
+    return torch.softmax((rows @ feelings.weight + feelings.bias).mean(0), dim=-1)
 
 
 def named(feelings: Feelings, name: str) -> Tensor | None:
