@@ -208,25 +208,33 @@ def _sample(picture: np.ndarray, crop: Crop, size: int, pad: bool = True) -> np.
     zoom = size / crop.side
     offset = np.array([-crop.left, -crop.top]) * zoom + (zoom - 1) / 2
     matrix = np.array([[zoom, 0, offset[0]], [0, zoom, offset[1]]])
-    how = cv2.INTER_CUBIC if zoom > 1 else cv2.INTER_LINEAR
     border = cv2.BORDER_REPLICATE if pad else cv2.BORDER_CONSTANT
     sample = cv2.warpAffine(
-        source, matrix, (size, size), flags=how, borderMode=border, borderValue=(128, 128, 128)
+        source,
+        matrix,
+        (size, size),
+        flags=cv2.INTER_CUBIC,
+        borderMode=border,
+        borderValue=(128, 128, 128),
     )
     return _blur_outside(sample, crop, source.shape, zoom) if pad else sample
 
 
 def _shrunk(picture: np.ndarray, crop: Crop, size: int) -> tuple[np.ndarray, Crop]:
-    """Cut the picture down to the crop's surroundings and average it to the crop's resolution."""
+    """Cut the picture down to the crop's surroundings, and average whole px of a finer one.
+
+    What is left to resample is a zoom above 1/2: averaging down to the crop's own resolution first
+    would blur it twice.
+    """
     height, width = picture.shape[:2]
     reach = crop.side / 2
     x0, y0 = max(0, int(crop.left - reach)), max(0, int(crop.top - reach))
     x1 = min(width, int(crop.left + crop.side + reach))
     y1 = min(height, int(crop.top + crop.side + reach))
     part = picture[y0:y1, x0:x1]
-    zoom = min(1.0, size / crop.side)
-    w, h = max(1, round((x1 - x0) * zoom)), max(1, round((y1 - y0) * zoom))
-    if zoom < 1:
+    per_px = max(1, int(crop.side / size))
+    w, h = max(1, round((x1 - x0) / per_px)), max(1, round((y1 - y0) / per_px))
+    if per_px > 1:
         part = cv2.resize(part, (w, h), interpolation=cv2.INTER_AREA)
     zoom = w / (x1 - x0)
     return part, Crop((crop.left - x0) * zoom, (crop.top - y0) * zoom, crop.side * zoom)

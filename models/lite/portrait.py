@@ -49,7 +49,7 @@ LIP_RIM = 0.12
 """Share of a lip's thickness by which what is seen between the lips is coloured like their edge."""
 LID_EDGE = 0.06
 """How far beyond the lids' contours their edge is taken, in openings of the eye."""
-CRISP_AMOUNT, CRISP_SIGMA = 0.7, 1.2
+CRISP_AMOUNT, CRISP_SIGMA = 0.45, 1.2
 """Strength and radius (px at a picture of 512) of the unsharp mask on the portrait."""
 
 
@@ -200,8 +200,8 @@ def _corner_lift(face: np.ndarray) -> float:
 def crisp(image: np.ndarray) -> np.ndarray:
     """An unsharp mask against what cropping and warping blur, [S, S, 3] uint8 -> [S, S, 3] uint8.
 
-    Measured on three portraits, the Laplacian variance of a posed picture goes from 0.54 of the
-    file's to 0.88 .. 1.0.
+    Measured on six portraits, the Laplacian variance of a posed face goes from 0.56 .. 0.75 of the
+    file's to 0.92 .. 1.10.
     """
     sigma = CRISP_SIGMA * image.shape[0] / 512
     soft = gaussian_filter(image.astype(np.float32), (sigma, sigma, 0))

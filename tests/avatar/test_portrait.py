@@ -7,7 +7,7 @@ from PIL import Image
 
 from avatar.images import is_still, read_image
 from avatar.matte import separate
-from avatar.portrait import check_face, find_faces, place_crop, read_portrait
+from avatar.portrait import check_face, cut_out, find_faces, place_crop, read_portrait
 from avatar.tracking import TrackedFace, pose_of
 
 PORTRAITS = Path(__file__).parents[2].parent / "shared" / "data" / "portraits"
@@ -194,6 +194,17 @@ def test_crop_prefers_the_inside_of_the_picture(at):
     crop = place_crop(a_face(width=200, at=at).landmarks, 600, 600)
     outside = max(-crop.left, -crop.top, crop.left + crop.side - 600, crop.top + crop.side - 600)
     assert outside < 0.2 * crop.side
+
+
+@pytest.mark.parametrize(
+    ("period", "size", "least", "most"), [(6, 512, 0.85, 1.05), (2.5, 256, 0, 0.4)]
+)
+def test_cropping_keeps_what_is_fine_and_drops_what_is_too_fine(period, size, least, most):
+    wave = 128 + 60 * np.sin(2 * np.pi * np.arange(700) / period)
+    picture = np.broadcast_to(wave[None, :, None], (700, 700, 3)).astype(np.uint8)
+    image, _ = cut_out(picture, a_face(width=260, at=(350, 350)), size)
+    contrast = image[100:-100, 100:-100].std() / picture.std()
+    assert least < contrast < most
 
 
 @pytest.mark.parametrize("size", [256, 512, 768])
