@@ -4,8 +4,9 @@
 
 Portraits wear the presets, weaker and stronger, are drawn and tracked like any clip: what the
 tracker reads then, against the portrait at rest, is laid on what it reads on real people who speak
-without emotion. DIR has a manifest, `portraits/`, `tracks/` and `talking/`; only files that may
-train weights that ship are read. No acted footage is used.
+without emotion, and spread as much as the faces of many people differ. DIR has a manifest,
+`portraits/`, `tracks/` and `talking/`; only files that may train weights that ship are read. No
+acted footage is used.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ STRENGTH = (0.5, 1.6)
 """Range of how strongly a portrait wears a preset."""
 UNSEEN = ("_", "eyeLook", "jawLeft", "jawRight", "jawForward", "mouthLeft", "mouthRight")
 """Scores that say nothing about an emotion."""
-NOISE = {
-    "browInnerUp": 1.0, "browOuterUp": 0.7, "browDown": 0.4, "eyeSquint": 0.3, "eyeWide": 0.4,
-    "mouthSmile": 0.3, "mouthUpperUp": 0.4, "mouthPress": 0.4, "mouthPucker": 0.5, "jawOpen": 0.5,
-}  # fmt: skip
-"""How much resting faces differ in a score beyond the few that were seen, and OTHERS; logarithm."""
-OTHERS = 0.15
+UPPER_FACE = ("brow", "eye", "cheekSquint", "nose")
+"""Scores that a smile leaves alone: how people differ in them shows on portraits that smile."""
+LITTLE_SMILE = 0.5
+"""Score of a smile up to which a portrait shows how resting mouths differ."""
+LEAST_SPREAD = 0.15
+"""Least difference between people in a score, logarithm."""
 ROUNDS, ON_PORTRAITS, AT_REST = 10, 3, 0.15
 """How often a look is used; rounds of these that stay on its portrait; share turned to rest."""
 PENALTY = 0.003
@@ -85,11 +86,12 @@ def run(args: argparse.Namespace) -> None:
         looks = Looks(**file)
     pairs = shape_pairs()
     resting = [score_features(pairs, scores) for scores in resting_scores(args.data)]
+    spread = spread_of_people(args.data, pairs)
     rng = np.random.default_rng(args.seed)
     held_out = looks.person % 5 == 0
-    trial = fit(*examples(pairs, looks, resting, rng, ~held_out))
-    right = accuracy(trial, *examples(pairs, looks, resting, rng, held_out))
-    weight, bias = fit(*examples(pairs, looks, resting, rng, np.ones_like(held_out)))
+    trial = fit(*examples(pairs, looks, resting, spread, rng, ~held_out))
+    right = accuracy(trial, *examples(pairs, looks, resting, spread, rng, held_out))
+    weight, bias = fit(*examples(pairs, looks, resting, spread, rng, np.ones_like(held_out)))
     print(f"named rightly on held-out portraits: {right:.3f}")
     faces = torch.cat([head.worn_weights(PRESETS[name]) for name in NAMES])
     tensors = {"pairs": torch.from_numpy(pairs), "weight": weight, "bias": bias, "faces": faces}
@@ -174,20 +176,37 @@ def resting_scores(data: Path) -> list[np.ndarray]:
     return people
 
 
+def spread_of_people(data: Path, pairs: np.ndarray) -> np.ndarray:
+    """How much people differ in every feature whatever they feel, [F]; from the portraits of DIR.
+
+    Args:
+        data: DIR.
+        pairs: [F, 52] float32, from `shape_pairs`.
+    """
+    with np.load(data / "portraits" / "landmarks.npz") as file:
+        scores = file["blendshapes"]
+    features = score_features(pairs, scores)
+    smile = scores[:, [name.startswith("mouthSmile") for name in SHAPE_NAMES]].mean(1)
+    upper = [SHAPE_NAMES[row.argmax()].startswith(UPPER_FACE) for row in pairs]
+    spread = np.where(upper, features.std(0), features[smile < LITTLE_SMILE].std(0))
+    return np.maximum(spread, LEAST_SPREAD)
+
+
 def examples(
     pairs: np.ndarray,
     looks: Looks,
     resting: list[np.ndarray],
+    spread: np.ndarray,
     rng: np.random.Generator,
     chosen: np.ndarray,
 ) -> tuple[Tensor, Tensor]:
-    """Features [M, F] and emotions [M] of looks, on their portraits and on other people."""
+    """Features [M, F] and emotions [M] of looks, on their portraits and on other people.
+
+    What differs between people is added to them, `spread` [F] in size.
+    """
     features = score_features(pairs, looks.scores)
     rests = _rests(features, looks)
     change = (features - rests)[chosen]
-    spread = np.array(
-        [NOISE.get(_sideless(SHAPE_NAMES[row.argmax()]), 0.0) + OTHERS for row in pairs]
-    )
     made, emotions = [], []
     for turn in range(ROUNDS):
         emotion = np.where(rng.random(len(change)) < AT_REST, 0, looks.emotion[chosen])
