@@ -44,9 +44,11 @@ WIDTH = 0.012
 """Standard deviation of a fold across, inter-ocular distances."""
 RIDGE = 0.15
 """How much lighter the skin beside a fold is, in depths of the fold."""
-OWN_REACH, OWN_SIZES = 0.065, (0.012, 0.11)
+OWN_REACH, OWN_SIZES = 0.065, (0.008, 0.2)
 """Of the smile lines that the portrait brings: how wide they are taken, and the sizes between which
 shading counts as a fold; inter-ocular distances."""
+OWN_LIFT = 1.0
+"""How much brighter their skin may become, as a share of its brightness."""
 
 
 class Fold(NamedTuple):
@@ -151,7 +153,7 @@ def _own_smile_lines(p: np.ndarray, scale: float, image: np.ndarray) -> Fold:
     lips, _ = _to_polyline(_grid(fold), p[list(LIPS)])
     reach = np.exp(-0.5 * (nearest / (OWN_REACH * scale)) ** 2)
     reach *= 1 - np.exp(-0.5 * (lips / (0.7 * OWN_REACH * scale)) ** 2)
-    lift = np.clip(broad / fine - 1, 0, 0.5) * reach[..., None]
+    lift = np.clip(broad / fine - 1, 0, OWN_LIFT) * reach[..., None]
     return fold._replace(shade=lift.astype(np.float32))
 
 
