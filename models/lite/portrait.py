@@ -30,7 +30,7 @@ from models.lite.mouth import MouthFit, fit_mouth
 from models.lite.pose import HeadPose, fit_pose
 from models.lite.resting_lips import rest_lips, row_share
 from models.lite.rig import Rig, expression_weights, skin
-from models.lite.sides import unfold_sides
+from models.lite.sides import shown_backdrop, unfold_sides
 from models.lite.wrinkles import Wrinkles, fit_wrinkles
 from models.talking_head import FaceImage
 
@@ -101,7 +101,9 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     triangles = triangulate(seen, rig.triangles.numpy(), depth)
     camera = tracked @ own.rotation.T
     flat = seen[:468]
-    unfolded = unfold_sides(flat, camera, rig.triangles.numpy(), oval_radius(flat))
+    radius = oval_radius(flat)
+    backdrop = shown_backdrop(face.image, face.background, flat, radius)
+    unfolded = unfold_sides(flat, camera, rig.triangles.numpy(), radius, backdrop)
     source, triangles = line_openings(seen, triangles, face.image)
     points = rig.point_indices.numpy()
     return LitePortrait(

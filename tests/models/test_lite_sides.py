@@ -1,6 +1,6 @@
 import numpy as np
 
-from models.lite.sides import turned, unfold_sides
+from models.lite.sides import shown_backdrop, turned, unfold_sides
 
 
 def half_cylinder():
@@ -15,13 +15,26 @@ def half_cylinder():
 def test_slanted_skin_is_taken_from_beside_it_and_the_front_from_where_it_is():
     points, triangles = half_cylinder()
     source = points[:, :2]
-    out = unfold_sides(source, points, triangles, np.abs(points[:, 0]) / 100)
+    seen = np.zeros(len(points))
+    out = unfold_sides(source, points, triangles, np.abs(points[:, 0]) / 100, seen)
     front = np.abs(points[:, 0]) < 60
     assert np.allclose(out[front], source[front], atol=1e-3)
     rows = out.reshape(13, 13, 2)[..., 0]
     ends = source.reshape(13, 13, 2)[:, [0, -1], 0]
     assert (np.abs(rows[:, [0, -1]]) < np.abs(ends) - 1).all()
     assert (np.diff(rows, axis=1) > 0).all()
+
+
+def test_an_outline_that_lies_on_the_background_takes_its_skin_from_the_face():
+    points, triangles = half_cylinder()
+    source = points[:, :2] + 150
+    image, background = np.full((300, 300, 3), 90, np.uint8), np.full((300, 300, 3), 90, np.uint8)
+    image[:, 70:] = 200
+    radius = np.abs(points[:, 0]) / 100
+    seen = shown_backdrop(image, background, source, radius)
+    assert (seen[source[:, 0] < 60] > 0.9).all() and (seen[source[:, 0] > 80] < 0.1).all()
+    assert unfold_sides(source, points, triangles, radius, seen)[:, 0].min() > 70
+    assert not shown_backdrop(background, background, source, radius).any()
 
 
 def test_sides_stay_as_in_the_portrait_until_the_head_turns():
