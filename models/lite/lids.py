@@ -230,7 +230,7 @@ def draw_lashes(
         amount = float(smoothstep(np.array(closure), *LASHES_SHOW))
         if amount > 0.01:
             sizes = np.array([LASH_DROP, LASH_ABOVE, LASH_BELOW], np.float32) * np.float32(px)
-            _draw_line(out, target[above], lid.lashes, sizes, np.float32(LASH_COVER * amount))
+            _draw_line(out, target[above], lid.lashes, sizes, np.float32(amount))
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -243,7 +243,8 @@ def _draw_line(
 ) -> None:
     """A soft line below a contour [n, 2] px, thinner and nearer towards its ends.
 
-    Its sizes [3] px are how far below it lies and its deviations upwards and downwards.
+    What lies above the contour goes on down to the line. The sizes [3] px are how far below the
+    line lies, and its deviations upwards and downwards.
     """
     n = edge.shape[0]
     ax, ay = edge[n - 1, 0] - edge[0, 0], edge[n - 1, 1] - edge[0, 1]
@@ -266,9 +267,14 @@ def _draw_line(
             if t <= 0 or t >= 1:
                 continue
             taper = min(np.float32(1), 5 * t, 5 * (1 - t))
-            d = b - across_at(local, a) - drop * taper
+            below = b - across_at(local, a)
+            d = below - drop * taper
             sigma = (over if d < 0 else under) * (np.float32(0.5) + taper / 2)
-            cover = amount * np.sqrt(taper) * np.exp(np.float32(-0.5) * (d / sigma) ** 2)
+            cover = LASH_COVER * amount * np.sqrt(taper) * np.exp(-((d / sigma) ** 2) / 2)
+            skin = amount * min(max(np.float32(0.5) - d, np.float32(0)), np.float32(1))
+            up = max(below, np.float32(0)) + 2 if below > -1 else np.float32(0)
+            i = min(max(int(y - up * ax + np.float32(0.5)), 0), height - 1)
+            j = min(max(int(x + up * ay + np.float32(0.5)), 0), width - 1)
             for ch in range(3):
-                shown = out[y, x, ch]
+                shown = out[y, x, ch] * (1 - skin) + out[i, j, ch] * skin
                 out[y, x, ch] = np.uint8(shown + cover * (min(colour[ch], shown) - shown))

@@ -23,8 +23,6 @@ from models.talking_head import Motion
 CHIN = 152
 LID_OVERLAP = np.tile([0.004, 0.012, 0.02, 0.025, 0.025, 0.02, 0.008], 2).astype(np.float32)
 """How far an upper lid may come down over the lower one, from the outer to the inner corner."""
-LID_RIM = 0.006
-"""Height of the lower lids' wet rim, which closed eyes do not show, inter-ocular distances."""
 LOWER_TEETH_BELOW = 0.03
 """How much deeper than in the layers the lower teeth sit behind the lip, inter-ocular distances."""
 
@@ -101,7 +99,7 @@ def _covered(portrait: LitePortrait, face: np.ndarray) -> np.ndarray:
     """How much of the lower lids the closed upper ones hide, px [14, 2] in the portrait."""
     shut = (face[UPPER_LID] == face[LOWER_LID]).all(1)
     pushed = face[LOWER_LID, 1] - portrait.neutral[LOWER_LID, 1]
-    hidden = shut * (LID_RIM + np.clip(pushed, 0, LID_OVERLAP))
+    hidden = shut * np.clip(pushed, 0, LID_OVERLAP)
     return hidden[:, None] * portrait.own.scale * portrait.own.rotation[:2, 1]
 
 
