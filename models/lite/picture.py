@@ -8,9 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.lite.contours import INNER_LOWER, INNER_UPPER, LOWER_LID, UPPER_LID
+from models.lite.contours import (
+    INNER_LOWER,
+    INNER_UPPER,
+    LIP_ROWS,
+    LOWER_LID,
+    OUTER_LOWER,
+    UPPER_LID,
+)
 from models.lite.eyes import GAZE_REACH, draw_eyes
 from models.lite.lids import close_lids, closures, draw_lashes
+from models.lite.mesh import smoothstep
 from models.lite.mouth import CORNERS, draw_mouth, layer_frame
 from models.lite.portrait import OPENINGS, LitePortrait
 from models.lite.pose import place
@@ -25,6 +33,8 @@ LID_OVERLAP = np.tile([0.004, 0.012, 0.02, 0.025, 0.025, 0.02, 0.008], 2).astype
 """How far an upper lid may come down over the lower one, from the outer to the inner corner."""
 LOWER_TEETH_BELOW = 0.03
 """How much deeper than in the layers the lower teeth sit behind the lip, inter-ocular distances."""
+WIDE_OPEN = (0.04, 0.2)
+"""Openings of the mouth, inter-ocular distances, from and at which its lower lip is an arc."""
 
 
 class Warp(Protocol):
@@ -68,14 +78,15 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
 def talking_face(rig: Rig, portrait: LitePortrait, x: Tensor, jacobian: Tensor) -> np.ndarray:
     """The mesh [468, 3] float32 that key points x [K, 2] and jacobians [K, 2, 2] ask for.
 
-    Lips that would cross meet halfway. An upper lid that would cross the lower one takes it along,
-    down to its place at rest and a little further.
+    Lips that would cross meet halfway; a wide open mouth is round below. An upper lid that would
+    cross the lower one takes it along, down to its place at rest and a little further.
     """
     neutral = torch.from_numpy(portrait.neutral[:, :2])
     moved = skin(rig, neutral, portrait.x0[0], x - portrait.x0[0], jacobian - portrait.j0[0])
     face = portrait.neutral.copy()
     face[:, :2] += moved.numpy()
     _close_lips(face)
+    _round_lip(face)
     _close_lids(face, portrait.neutral)
     return face
 
@@ -101,6 +112,17 @@ def _covered(portrait: LitePortrait, face: np.ndarray) -> np.ndarray:
     pushed = face[LOWER_LID, 1] - portrait.neutral[LOWER_LID, 1]
     hidden = shut * np.clip(pushed, 0, LID_OVERLAP)
     return hidden[:, None] * portrait.own.scale * portrait.own.rotation[:2, 1]
+
+
+def _round_lip(face: np.ndarray) -> None:
+    """Lower the lower lip of a wide open mouth at least to an arc from corner to corner."""
+    lip = face[INNER_LOWER]
+    along = (lip[:, 0] - lip[0, 0]) / max(lip[-1, 0] - lip[0, 0], 1e-6)
+    depth = lip[:, 1] - (lip[0, 1] + along * (lip[-1, 1] - lip[0, 1]))
+    missing = np.maximum(4 * along * (1 - along) * depth.max() - depth, 0)
+    wide = smoothstep((lip[:, 1] - face[INNER_UPPER, 1]).max(), *WIDE_OPEN)
+    for row in (INNER_LOWER, *LIP_ROWS[1], OUTER_LOWER):
+        face[row, 1] += wide * missing
 
 
 def place_vertices(portrait: LitePortrait, face: np.ndarray, pose: np.ndarray) -> np.ndarray:

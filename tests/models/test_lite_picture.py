@@ -206,3 +206,12 @@ def test_a_closed_lid_does_not_fall_far_below_the_lower_one(lite, lite_portrait,
     shut = talking_face(lite.rig, lite_portrait, x[0], jacobian[0])
     fallen = shut[UPPER_LID, 1] - lite_portrait.neutral[LOWER_LID, 1]
     assert fallen.max() < 0.03
+
+
+def test_a_wide_open_mouth_is_round_below(lite, lite_portrait, pose):
+    motion = wearing(lite, lite_portrait, pose, jawOpen=1.0)
+    lip = talking_face(lite.rig, lite_portrait, motion.x[0], motion.jacobian[0])[INNER_LOWER]
+    along = (lip[:, 0] - lip[0, 0]) / (lip[-1, 0] - lip[0, 0])
+    depth = lip[:, 1] - np.interp(along, [0, 1], lip[[0, -1], 1])
+    assert depth.max() > 0.05
+    assert (depth >= 4 * along * (1 - along) * depth.max() - 1e-4).all()
