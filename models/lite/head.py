@@ -124,6 +124,7 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
         dx, dj, memory = self.motion.step(audio_features, pose[:, :6], identity, state.motion)
         dx = self.contact(dx)
         more_dx, more_dj = self.predictor(emotion, dx, dj)
+        more_dx = self.contact.kept(dx, more_dx)
         x, jacobian = portrait.x0 + dx + more_dx, portrait.j0 + dj + more_dj
         x, jacobian = self.ease_squint(x, jacobian, portrait.x0)
         x, jacobian = self.blink(x, jacobian, pose[:, BLINK])

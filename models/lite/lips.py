@@ -23,6 +23,8 @@ CONTACT_GAP = 0.045
 SOFTNESS = 0.006
 """Width, in inter-ocular distances, of the change from contact to opening."""
 OPENING_GAIN = 1.5
+CLOSED_GAP = 0.02
+"""Opening of talking lips, in inter-ocular distances, from which on an emotion may part them."""
 
 
 class LipContact:
@@ -37,11 +39,29 @@ class LipContact:
         upper, lower = self._inner
         gap = dx[..., lower, 1] - dx[..., upper, 1]
         wanted = OPENING_GAIN * SOFTNESS * softplus((gap - CONTACT_GAP) / SOFTNESS)
-        shift = (wanted - gap.clamp(min=0)) / 2
+        return self._parted(dx, wanted - gap.clamp(min=0))
+
+    def kept(self, talking: Tensor, emotion: Tensor) -> Tensor:
+        """What an emotion adds to talking key points, without what parts lips that all but touch.
+
+        Args:
+            talking: [..., K, 2] float32, displacements by speech.
+            emotion: [..., K, 2] float32, displacements by the emotion.
+
+        Returns:
+            [..., K, 2] float32.
+        """
+        upper, lower = self._inner
+        gap = talking[..., lower, 1] - talking[..., upper, 1]
+        opened = (emotion[..., lower, 1] - emotion[..., upper, 1]).clamp(min=0)
+        return self._parted(emotion, opened * ((gap / CLOSED_GAP).clamp(0, 1) - 1))
+
+    def _parted(self, dx: Tensor, more: Tensor) -> Tensor:
+        """Displacements with facing lip points `more` [..., pairs] further apart."""
         out = dx.clone()
         for (above, below), share in ((self._inner, 1.0), (self._outer, OUTER_SHARE)):
-            out[..., above, 1] -= share * shift
-            out[..., below, 1] += share * shift
+            out[..., above, 1] -= share * more / 2
+            out[..., below, 1] += share * more / 2
         return out
 
 

@@ -49,3 +49,11 @@ def test_both_lips_give_way_by_halves(rig):
     moved = LipContact(rig)(dx) - dx
     upper, lower = rig.point_of(13), rig.point_of(14)
     assert float(moved[upper, 1]) == pytest.approx(-float(moved[lower, 1]), abs=1e-6)
+
+
+def test_an_emotion_hardly_parts_lips_that_all_but_touch(rig):
+    contact, emotion = LipContact(rig), opened(rig, 0.1)
+    assert max(gaps(rig, contact.kept(opened(rig, 0.005), emotion))) < 0.03
+    assert torch.equal(contact.kept(opened(rig, 0.05), emotion), emotion)
+    closing = opened(rig, -0.02)
+    assert torch.equal(contact.kept(opened(rig, 0.005), closing), closing)
