@@ -5,8 +5,9 @@
 
 Every voice of this machine speaks; `--styles` makes hundreds of speakers out of 54 voices, `--data`
 adds licence-clean recordings and tracked clips. The speech goes through channels, its phonemes
-become mouth shapes, and the network learns to show them. Everything is kept in the run folder, and
-a second call goes on where the first stopped. Read next: `motion_data.py`, `motion_loop.py`.
+become mouth shapes, and the network learns to show them, and to rest while music plays. Everything
+is kept in the run folder, and a second call goes on where the first stopped. Read next:
+`motion_data.py`, `motion_loop.py`.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from avatar.training.corpus import CorpusOptions, make_corpus
-    from avatar.training.motion_data import TakeOptions, voices_of
+    from avatar.training.motion_data import BANDS, TakeOptions, voices_of
     from avatar.training.motion_loop import Schedule, train
     from avatar.training.mouth_shapes import Range
     from avatar.training.visemes import Timing
@@ -58,7 +59,8 @@ def run(args: argparse.Namespace) -> None:
     schedule = Schedule(steps=args.steps, batch=args.batch, seed=args.seed)
     rows = sum(len(said.spectra) for voice in voices[0].said for said in voice)
     recipe = {
-        "speakers": len(voices[0].said),
+        "speakers": len(voices[0].said) - BANDS,
+        "bands": BANDS,
         "hours_of_spectra": round(rows / 100 / 3600, 2),
         "timing": asdict(timing),
         "range": asdict(span),

@@ -15,11 +15,12 @@ import numpy as np
 from avatar.evaluation.lips import mouth_measures as tracked_measures
 from avatar.training.corpus import load_utterances
 from avatar.training.mouth_shapes import Range
+from avatar.training.music import played
 from avatar.training.recordings import TrackedClip, recognised, recorded_speakers, tracked_clips
 from avatar.training.spectra import MIDDLE, RATE, ROWS_PER_SECOND, log_mel
 from avatar.training.takes import PAD, Said, heard_utterances, load_said, save_heard
 from avatar.training.variation import Voices
-from avatar.training.visemes import Timing
+from avatar.training.visemes import MEASURES, Timing
 
 HELD_OUT = (
     "flite-slt",
@@ -27,15 +28,18 @@ HELD_OUT = (
     "espeak-en-us+f2",
     "kokoro-held-out",
     "real-vctk_p287",
+    "music-held-out",
 )
 """Beginnings of the names of voices that are never trained on: early stopping looks at them."""
 HELD_OUT_CLIPS = ("grid_lbbc2a", "grid_pwij3p")
 """Tracked clips of speakers who are never trained on either."""
 SHARES = {
     "kokoro": 1.0, "espeak": 2.0, "flite": 6.0, "festival": 5.0, "piper": 8.0, "real": 8.0,
-    "prompts": 12.0, "tracked": 4.0,
+    "prompts": 12.0, "tracked": 4.0, "music": 1.0,
 }  # fmt: skip
 """How often a voice of each kind speaks; a Kokoro speaker is one of hundreds."""
+BANDS, HELD_OUT_BANDS, PIECES, PIECE_SECONDS = 24, 3, 6, 5.0
+"""Bands that play and that are held out, how many pieces each plays, and for how long."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def voices_of(
     if options.data is not None:
         for name, clip in tracked_clips(options.data).items():
             said[f"tracked-{name}"] = [tracked_said(clip, span, timing)]
+    said |= bands(np.random.default_rng(options.seed))
     held_out = (*HELD_OUT, *(f"tracked-{name}" for name in HELD_OUT_CLIPS))
     unknown = {name: said.pop(name) for name in list(said) if name.startswith(held_out)}
     if not unknown:
@@ -94,6 +99,20 @@ def spectra_files(corpus: list[Path], folder: Path, options: TakeOptions) -> lis
         save_heard(path, heard_utterances(utterances, babble, options.variants, rng))
         babble = np.concatenate([u.samples for u in utterances[:8]])
     return [folder / f"{name}.npz" for name in sources | real]
+
+
+def bands(rng: np.random.Generator) -> dict[str, list[Said]]:
+    """Music by the name of who plays it, as something said with closed lips."""
+    names = [f"music-{i}" for i in range(BANDS)]
+    names += [f"music-held-out-{i}" for i in range(HELD_OUT_BANDS)]
+    return {name: [_piece(rng) for _ in range(PIECES)] for name in names}
+
+
+def _piece(rng: np.random.Generator) -> Said:
+    samples = played(int(PIECE_SECONDS * RATE), rng)
+    spectra = log_mel(samples / np.abs(samples).max())
+    T = len(spectra)
+    return Said(spectra, np.zeros((T, len(MEASURES)), np.float32), np.full(T, -1))
 
 
 def tracked_said(clip: TrackedClip, span: Range, timing: Timing) -> Said:

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 import models
+from avatar.training import motion_data
 from avatar.training.channel import Channel, another_speaker, through_opus, transmitted
 from avatar.training.corpus import load_utterances, save_utterances
 from avatar.training.motion_loop import Schedule, train
 from avatar.training.mouth_shapes import Range, gap_per_shape, shape_weights, width_per_shape
+from avatar.training.music import played
 from avatar.training.phonemes import SILENCE, Phone, canonical, stretched, with_silence
 from avatar.training.spectra import cepstra, log_mel
 from avatar.training.takes import PAD, Said, heard_utterances, load_said, save_heard
@@ -222,6 +224,28 @@ def test_noise_without_speech_asks_for_a_mouth_at_rest(tones):
     takes = new_examples(Voices([tones], np.ones(1)), 2, np.random.default_rng(3), nobody)
     assert not takes.measures.any()
     assert takes.rows.std() > 0.1
+
+
+def test_music_is_heard_as_something_said_with_closed_lips(monkeypatch):
+    for name, value in {"BANDS": 2, "HELD_OUT_BANDS": 1, "PIECES": 2, "PIECE_SECONDS": 2.0}.items():
+        monkeypatch.setattr(motion_data, name, value)
+    playing = motion_data.bands(np.random.default_rng(0))
+    unknown = [name for name in playing if name.startswith(motion_data.HELD_OUT)]
+    assert (len(playing), len(unknown)) == (3, 1)
+    takes = new_examples(
+        Voices(list(playing.values()), np.ones(3) / 3), 4, np.random.default_rng(1)
+    )
+    assert not takes.measures.any()
+    assert (takes.sounds == -1).all()
+
+
+def test_no_piece_of_music_is_like_another():
+    rng = np.random.default_rng(0)
+    pieces = [played(32000, rng) for _ in range(4)]
+    for piece in pieces:
+        assert np.square(piece).mean() == pytest.approx(1, abs=0.05)
+    likeness = np.corrcoef([log_mel(piece).ravel() for piece in pieces])
+    assert likeness[np.triu_indices(4, 1)].max() < 0.95
 
 
 def test_variety_keeps_the_time_of_what_is_said():
