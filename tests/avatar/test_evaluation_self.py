@@ -37,7 +37,8 @@ def test_tracked_key_points_play_the_clip_again(clip, tmp_path):
     scores = json.loads(figures.read_text())
     tracker = open_tracker()
     real, made = (
-        read_footage(path, tracker) for path in (clip, tmp_path / f"{clip.stem}_tracked.mp4")
+        read_footage(path, tracker, follow=True)
+        for path in (clip, tmp_path / f"{clip.stem}_tracked.mp4")
     )
     turned = (made.track.pose[-1] - made.track.pose[0])[0]
     assert turned == pytest.approx((real.track.pose[-1] - real.track.pose[0])[0], abs=2)
