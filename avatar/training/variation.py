@@ -29,7 +29,7 @@ FIRST_ROW = 20.25
 """Row of a take whose middle is the time of its first picture."""
 TO_NEPER = np.log(10) / 10
 """Natural logarithm of energy in one decibel."""
-PARTED = (20, 60)
+PARTED = (20, 45)
 """Rows before and after speech in which lips are parted as for a neutral vowel: people breathe in
 and get ready to speak."""
 NEUTRAL = np.array(VISEMES["ə"].target, np.float32)

@@ -18,7 +18,7 @@ OUTER_PAIRS = ((40, 91), (37, 84), (0, 17), (267, 314), (270, 321))
 """The key points of the lips' outer edge behind them."""
 OUTER_SHARE = 0.8
 """How far the outer edge goes along when the inner one is moved."""
-CONTACT_GAP = 0.045
+CONTACT_GAP = 0.07
 """Opening, in inter-ocular distances, up to which lips are taken to touch."""
 SOFTNESS = 0.006
 """Width, in inter-ocular distances, of the change from contact to opening."""

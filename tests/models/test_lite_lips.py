@@ -35,7 +35,7 @@ def test_lips_that_hover_touch(rig, hovering):
 
 
 def test_a_wide_mouth_opens_wider(rig):
-    assert min(gaps(rig, LipContact(rig)(opened(rig, 0.2)))) > 0.2
+    assert min(gaps(rig, LipContact(rig)(opened(rig, 0.25)))) > 0.25
 
 
 def test_a_wider_sound_never_gives_a_narrower_mouth(rig):
