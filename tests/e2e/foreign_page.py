@@ -75,14 +75,21 @@ def check_shown(
         speech: a WAV.
         began_s: when it was first spoken, on the page's clock; None for about the first picture.
     """
+    opening = opening_of([base64.b64decode(grab["jpeg"]) for grab in shown["grabs"]])
+    clock_ms, counted = np.array(shown["counts"]).T
+    assert best_rate(clock_ms / 1000, counted) >= 24
+    assert np.percentile(opening, 95) - np.percentile(opening, 5) > 0.03
+    assert abs(skew_s(shown, expected, speech, began_s)) <= 0.06
+
+
+def skew_s(
+    shown: dict[str, Any], expected: np.ndarray, speech: Path, began_s: float | None = None
+) -> float:
+    """How much later than the sound the picture was, seconds; arguments as of `check_shown`."""
     times = np.array([grab["t"] for grab in shown["grabs"]]) / 1000
     opening = opening_of([base64.b64decode(grab["jpeg"]) for grab in shown["grabs"]])
     loudness = np.array([grab["rms"] for grab in shown["grabs"]])
     rounds = 3
     expected, spoken = np.tile(expected, rounds), np.tile(loudness_of(speech, ANALYSED_S), rounds)
     picture_s = delay_s(times, opening, expected, STEP_S, began_s)
-    sound_s = delay_s(times, loudness, spoken, FINE_S, began_s)
-    clock_ms, counted = np.array(shown["counts"]).T
-    assert best_rate(clock_ms / 1000, counted) >= 24
-    assert np.percentile(opening, 95) - np.percentile(opening, 5) > 0.03
-    assert abs(picture_s - sound_s) <= 0.06
+    return picture_s - delay_s(times, loudness, spoken, FINE_S, began_s)
