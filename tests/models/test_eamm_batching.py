@@ -192,7 +192,7 @@ def test_streams_of_one_engine_share_steps_and_keep_their_faces(folder):
             time.sleep(0.001)
         moves.go_on.set()
         together = [job.result(30) for job in playing]
-    assert moves.sizes[:2] == [1, 2]
+    assert moves.sizes[0] == 1 and moves.sizes[1] >= 2  # the first may be back before they go
     assert sum(moves.sizes) == 15
     for own, shared in zip(alone, together, strict=True):
         for a, b in zip(own, shared, strict=True):
