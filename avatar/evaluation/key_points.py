@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -38,15 +36,6 @@ def steadied(worn: np.ndarray, mesh: np.ndarray) -> np.ndarray:
     share = smoothstep(mesh[:, 1], *LIPS_BEGIN)
     share[EYE_RIMS] = 1
     return slow + share[:, None] * (fast - slow)
-
-
-def similarity(a: np.ndarray, b: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """The map of the plane by zoom, turn and shift that lays points a [n, 2] on b [n, 2]."""
-    za, zb = (p[:, 0] + 1j * p[:, 1] for p in (a, b))
-    away = za - za.mean()
-    factor = (away.conj() * (zb - zb.mean())).sum() / (np.abs(away) ** 2).sum()
-    turn = np.array([[factor.real, factor.imag], [-factor.imag, factor.real]])
-    return lambda points: (points - a.mean(0)) @ turn + b.mean(0)
 
 
 def worn_points(rig: Rig, flat: np.ndarray, worn: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -14,12 +14,13 @@ import numpy as np
 import torch
 
 from avatar.evaluation.footage import Footage
-from avatar.evaluation.key_points import similarity, steadied, worn_points
+from avatar.evaluation.key_points import steadied, worn_points
 from avatar.media import ClipWriter, read_pictures
 from avatar.portrait import read_portrait
 from avatar.pose import BLINK, GAZE_X, GAZE_Y, blink_closure, smooth
 from avatar.speech_free import without_speech
 from avatar.tracking import FaceTracker
+from models.eamm.alignment import similarity
 from models.lite.eyes import GAZE_REACH
 from models.lite.head import LiteTalkingHead
 from models.lite.portrait import LitePortrait
@@ -70,8 +71,8 @@ def tracked_motions(
     mesh = head.rig.mesh.numpy()
     rows = pose_rows(clip.landmarks, [fit_pose(frame, mesh) for frame in clip.landmarks])
     first = similarity(clip.landmarks[0, :468, :2], landmarks[:468, :2])
-    off = landmarks[:468, :2] - first(clip.landmarks[0, :468, :2])
-    pictured = [first(frame[:468, :2]) + off for frame in clip.landmarks]
+    laid = clip.landmarks[:, :468, :2] @ first[:, :2].T + first[:, 2]
+    pictured = laid + landmarks[:468, :2] - laid[0]
     worn = np.stack(
         [
             unplace(flat, portrait.neutral[:, 2], portrait.own, row) - portrait.neutral[:, :2]
