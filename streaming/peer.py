@@ -91,6 +91,7 @@ class Peer:
         self._outlet = outlet
         self._camera: Camera | None = None
         self._media: list[str] = []
+        self._closing: asyncio.Task[None] | None = None
         self.connection.on("connectionstatechange", self._on_state)
 
     async def answer(self, sdp: str, sink: PacketSink | None, camera: Camera | None = None) -> str:
@@ -190,7 +191,9 @@ class Peer:
     async def aclose(self) -> None:
         """End the connection."""
         self.left.set()
-        await self.connection.close()
+        # aiortc also closes by itself; cancelled in the wait for that, we would cancel it
+        self._closing = self._closing or asyncio.create_task(self.connection.close())
+        await asyncio.shield(self._closing)
 
     async def _take_offer(self, sdp: str) -> None:
         """Let aiortc read an offer; raises ValueError when it cannot."""
