@@ -1,7 +1,6 @@
 """A tiny EAMM, its base model trained for a moment, is a caller's face through the real server."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from avatar import train
-from tests.e2e.conftest import free_port
+from tests.e2e.conftest import serving
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,25 +30,9 @@ def trained(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def eamm_server(trained, tmp_path_factory):
-    port, log = free_port(), tmp_path_factory.mktemp("server") / "log.txt"
-    command = [sys.executable, "-m", "avatar.serve", "--port", str(port), "--seed", "1"]
-    command += ["--model", "eamm", "--weights", str(trained), "--device", "cpu", "--size", "256"]
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-    try:
-        line = process.stdout.readline()
-        assert line.startswith("Serving on"), f"the server did not start: {log.read_text()}"
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
+    flags = ["--model", "eamm", "--weights", str(trained), "--device", "cpu", "--size", "256"]
+    with serving(tmp_path_factory.mktemp("server"), *flags) as address:
+        yield address
 
 
 @pytest.mark.slow
