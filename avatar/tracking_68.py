@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from avatar.mediapipe_models import TrackerUnavailable
 from avatar.presets import SHAPE_NAMES
-from avatar.tracking import TrackedFace, TrackerUnavailable, pose_of
+from avatar.tracking import TrackedFace, pose_of
 
 # fmt: off
 MESH_OF_68 = np.array([

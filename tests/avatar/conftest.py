@@ -10,7 +10,8 @@ def cache_of_its_own(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def tracker():
-    from avatar.tracking import TrackerUnavailable, open_tracker
+    from avatar.mediapipe_models import TrackerUnavailable
+    from avatar.tracking import open_tracker
 
     try:
         return open_tracker()

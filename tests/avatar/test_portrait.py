@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from avatar.images import is_still, read_image
-from avatar.matte import separate
+from avatar.matte import CUT_SIDE, cut_person, separate
 from avatar.portrait import check_face, cut_out, find_faces, place_crop, read_portrait
 from avatar.tracking import TrackedFace, pose_of
 
@@ -246,10 +246,28 @@ def test_matte_is_the_same_every_time(portrait):
     assert np.array_equal(background, portrait.background)
 
 
+def test_colour_settles_where_the_segmenter_is_not_sure():
+    """A red person on blue with an edge at column 80, which a segmenter sees somewhere near."""
+    image = np.zeros((CUT_SIDE, CUT_SIDE, 3), np.uint8) + np.array([30, 30, 200], np.uint8)
+    image[:, 80:] = 200, 30, 30
+    image += np.random.default_rng(0).integers(0, 20, image.shape, np.uint8)
+    likely = np.zeros((CUT_SIDE, CUT_SIDE), np.float32)
+    likely[:, 60:100], likely[:, 100:] = 0.6, 1.0
+    mask = cut_person(image, likely, np.full((478, 2), 150.0))
+    assert (mask[:, 84:] == 255).all() and (mask[:, :76] == 0).all()
+
+
+@pytest.mark.skipif(not PORTRAITS.is_dir(), reason="needs ../shared")
+def test_a_hat_belongs_to_its_person(tracker):
+    face, _ = read_portrait(PORTRAITS / "congress_W000808.jpg", 512, tracker)
+    crown, brim = face.matte[30:90, 200:350], face.matte[85:110, 50:80]
+    assert (crown > 128).all() and (brim > 128).all()
+
+
 @pytest.mark.skipif(not PORTRAITS.is_dir(), reason="needs ../shared")
 @pytest.mark.parametrize("name", ["D000327", "C001075", "D000605", "E000287"])
 def test_shoulders_and_hair_belong_to_real_people(tracker, name):
     """Heads that lean, dark jackets on dark backdrops, backdrops that change from top to bottom."""
     face, _ = read_portrait(PORTRAITS / f"congress_{name}.jpg", 512, tracker)
-    assert (face.matte[-8:] > 128).mean() > 0.85
+    assert (face.matte[-8:] > 128).mean() > 0.75
     assert (face.matte[:256, :10] < 128).all() and (face.matte[:256, -10:] < 128).all()

