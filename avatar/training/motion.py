@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variants", type=int, default=2, help="channels of every utterance")
     parser.add_argument("--steps", type=int, default=6000, help="training steps at most")
     parser.add_argument("--batch", type=int, default=32, help="takes of 8 s per step")
-    parser.add_argument("--lead-ms", type=float, default=-20.0, help="lips ahead of the sound")
+    parser.add_argument("--lead-ms", type=float, default=0.0, help="lips ahead of the sound")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="folder of weights to go on from")

@@ -92,7 +92,8 @@ def predict(changes: dict[str, Tensor], clip: Clip) -> Tensor:
     middle = (clip.start + clip.end) / 2 - (timing.lead + 0.02 * changes["lead"])
     core = (clip.end - clip.start) / 2 * timing.core * torch.exp(0.2 * changes["core"])
     distance = ((time - middle).abs() - core).clamp(min=0)
-    decay = torch.exp(-distance / (reach * torch.exp(changes["reach"]))[clip.kind])  # [T, P]
+    lasting = timing.reach * reach * torch.exp(changes["reach"])
+    decay = torch.exp(-distance / lasting[clip.kind])  # [T, P]
     weight = dominance[clip.kind]
     blend = decay @ (weight * targets[clip.kind]) / (decay @ weight + 1e-9)
     return blend * torch.tensor([0.227, 0.047, 0.19]) * torch.exp(changes["scale"])

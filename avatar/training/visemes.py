@@ -3,7 +3,9 @@
 Every phoneme asks for five measures of the mouth with a strength (dominance) that decays in time;
 the mouth at any time is the average of all asked for, weighted by dominance (Cohen and Massaro,
 "Modeling coarticulation in synthetic visual speech", 1993). The table is phonetics (vowel height,
-rounding, place of closure); its scale and timing are calibrated on the GRID tracks.
+rounding, place of closure), pulled towards the GRID tracks. Rounded sounds then open the lips 0.6
+times as far: drawn together they part less than the jaw drops, and GRID has too few of them to say.
+Dominance is shorter than what fits tracks best: a network that learns from it smooths it again.
 Read next: `mouth_shapes.py` (measures to expression weights).
 """
 
@@ -45,8 +47,8 @@ class Timing:
     """
 
     lead: float = 0.0
-    core: float = 0.68
-    reach: float = 1.0
+    core: float = 0.4
+    reach: float = 0.8
 
 
 def _group(symbols: str, viseme: Viseme) -> dict[str, Viseme]:
@@ -62,15 +64,15 @@ VISEMES: dict[str, Viseme] = {
     **_group("ɛ e", Viseme((0.68, 0.54, 0.34, 0.0, 0.0), 1.0, 0.9, 0.03)),
     **_group("ɪ ɯ", Viseme((0.5, 0.35, 0.35, 0.0, 0.0), 1.15, 0.9, 0.038)),
     **_group("i", Viseme((0.39, 0.21, 0.49, 0.0, 0.0), 1.05, 0.7, 0.034)),
-    **_group("ɔ", Viseme((0.75, 0.72, -0.5, 0.2, 0.0), 0.85, 1.0, 0.046)),
-    **_group("o ɤ", Viseme((0.55, 0.47, -0.61, 0.3, 0.0), 0.9, 0.85, 0.036)),
-    **_group("ʊ ʉ ø œ ʏ", Viseme((0.36, 0.34, -0.46, 0.3, 0.0), 0.95, 1.0, 0.048)),
-    **_group("u y", Viseme((0.18, 0.19, -0.88, 0.4, 0.0), 1.15, 1.0, 0.053)),
-    **_group("ɝ ɚ", Viseme((0.4, 0.3, -0.3, 0.2, 0.0), 1.0, 1.0, 0.045)),
+    **_group("ɔ", Viseme((0.45, 0.72, -0.5, 0.2, 0.0), 0.85, 1.0, 0.046)),
+    **_group("o ɤ", Viseme((0.33, 0.47, -0.61, 0.3, 0.0), 0.9, 0.85, 0.036)),
+    **_group("ʊ ʉ ø œ ʏ", Viseme((0.22, 0.34, -0.46, 0.3, 0.0), 0.95, 1.0, 0.048)),
+    **_group("u y", Viseme((0.11, 0.19, -0.88, 0.4, 0.0), 1.15, 1.0, 0.053)),
+    **_group("ɝ ɚ", Viseme((0.24, 0.3, -0.3, 0.2, 0.0), 1.0, 1.0, 0.045)),
     **_group("p b m", Viseme((-0.06, 0.11, -0.09, 0.0, 0.0), 5.2, 0.22, 0.027)),
     **_group("f v ɱ ʋ", Viseme((0.02, 0.02, 0.11, 0.0, 1.0), 4.3, 0.4, 0.032)),
     **_group("w ɥ β ɸ", Viseme((0.06, 0.2, -1.09, 0.4, 0.0), 1.7, 2.1, 0.07)),
-    **_group("ɹ r ɻ ʁ ʀ", Viseme((0.18, 0.12, -0.44, 0.3, 0.0), 1.0, 1.15, 0.054)),
+    **_group("ɹ r ɻ ʁ ʀ", Viseme((0.11, 0.12, -0.44, 0.3, 0.0), 1.0, 1.15, 0.054)),
     **_group("ʃ ʒ t͡ʃ d͡ʒ ɕ ʑ ʂ ʐ", Viseme((0.36, 0.09, -0.52, 0.6, 0.0), 1.0, 1.05, 0.045)),
     **_group("s z", Viseme((0.32, 0.06, 0.34, 0.0, 0.0), 1.1, 0.3, 0.049)),
     **_group("t d n ɾ ʈ ɖ ɳ ɲ", Viseme((0.28, 0.13, 0.15, 0.0, 0.0), 0.55, 0.25, 0.046)),
