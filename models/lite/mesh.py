@@ -25,13 +25,20 @@ HEAD_RADII = (1.12, 1.55)
 BEHIND_OUTLINE = 0.1
 """How far beyond its visible outline the head goes on, radii: its edge bends but does not fold."""
 NECK_RADIUS = 1.3
-"""Radius below the jaw at which the neck is as deep as the sides of the head."""
-HEAD_RADIUS, STILL_RADIUS = 1.5, 2.5
-"""Up to the first the surroundings move with the head; from the second on they stand still."""
+"""Radius below the jaw at which the head ends."""
 SIDE_DEPTH = 0.78
 """How deep the outline of the head lies beside the face, inter-ocular distances; PIVOT[2] above."""
-NECK_LENGTH = 1.5
-"""Inter-ocular distances below the chin over which the neck comes to rest."""
+BEHIND_JAW = 0.05
+"""Radii beyond the jaw's outline within which the surface drops to the neck."""
+THROAT_DEPTH, NECK_SIDE_DEPTH, NECK_SLOPE = 0.33, 0.78, 0.3
+"""How deep the neck lies under the chin and under the jaw's corners, inter-ocular distances, and
+how much deeper a radius further down; read off the neutral head of ICT-FaceKit."""
+JAW_CORNER = 0.6
+"""Distance of the jaw's corners from the middle, in half heights of the face's outline."""
+NECK_LENGTH = 1.0
+"""Inter-ocular distances from the chin down to the pit of the throat, where the neck is at rest."""
+MARGIN = 0.2
+"""How far the mesh goes on beside and below the picture, in its sides: bodies do not end there."""
 SKIN_REACH = 0.35
 """Inter-ocular distances over which the face's expression fades into its surroundings."""
 
@@ -40,12 +47,14 @@ class Surroundings(NamedTuple):
     """Vertices outside of the face; G of them.
 
     face: [G, 3] float32, in the face frame.
-    follow: [G] float32 0..1, how far each goes with the head.
+    follow: [G] float32 0..1, how far each turns with the head; all move along with it.
+    free: [G] float32 0..1, how far each moves at all: hair at the upper border stays there.
     oval_index, oval_weight: [G, 3] int64 and float32, the face vertices whose expression it shares.
     """
 
     face: np.ndarray
     follow: np.ndarray
+    free: np.ndarray
     oval_index: np.ndarray
     oval_weight: np.ndarray
 
@@ -60,7 +69,7 @@ def surround(landmarks: np.ndarray, own: HeadPose, matte: np.ndarray) -> Surroun
     """Lay rings around the face and a grid over the rest of the picture.
 
     The head is round: between the outline of the face and its own, which the matte shows, it is as
-    deep as an ellipsoid would be.
+    deep as an ellipsoid would be. The neck lies behind the jaw.
 
     Args:
         landmarks: [>=468, 3] float32 px.
@@ -74,9 +83,14 @@ def surround(landmarks: np.ndarray, own: HeadPose, matte: np.ndarray) -> Surroun
     points = _outer_points(oval, centre, outline, size)
     radius = _radius(points, oval, centre)
     rim = landmarks[FACE_OVAL, 2] - _eye_depth(landmarks)
-    near, edge, end = _around(points, oval, centre, rim, outline, _outline_depth(oval, centre, own))
+    ends = _outline_depth(oval, centre, own)
+    near, edge, end, neck, below = _around(
+        points, oval, centre, rim, outline, ends, *_neck(oval, centre, own)
+    )
     away = np.clip((radius - 1) / (edge - 1), 0, 1)
     depth = near + (end - near) * away**2
+    drop = below * np.clip((radius - 1) / BEHIND_JAW, 0, 1)
+    depth += drop * (neck + NECK_SLOPE * own.scale * np.clip(radius - 1, 0, 1) - depth)
     face = _lift(np.column_stack([points, depth]), own)
     distance, index = cKDTree(oval).query(points, k=3)
     weight = 1 / (distance + 1e-3)
@@ -85,7 +99,8 @@ def surround(landmarks: np.ndarray, own: HeadPose, matte: np.ndarray) -> Surroun
     )
     return Surroundings(
         face.astype(np.float32),
-        _follow(points, radius, landmarks, own, size).astype(np.float32),
+        _follow(points, landmarks, own).astype(np.float32),
+        smoothstep(points[:, 1] / size, 0.0, 0.1).astype(np.float32),
         FACE_OVAL[index],
         weight.astype(np.float32),
     )
@@ -113,6 +128,14 @@ def _outline_depth(oval: np.ndarray, centre: np.ndarray, own: HeadPose) -> np.nd
     return own.scale * (SIDE_DEPTH + (PIVOT[2] - SIDE_DEPTH) * np.clip(up, 0, 1))
 
 
+def _neck(oval: np.ndarray, centre: np.ndarray, own: HeadPose) -> tuple[np.ndarray, np.ndarray]:
+    """Depth of the neck in the direction of each point of the face's outline, px, and its share."""
+    x, y = ((oval - centre) / np.abs((oval - centre)[:, 1]).max()).T
+    aside = np.clip(np.abs(x) / JAW_CORNER, 0, 1)
+    depth = own.scale * (THROAT_DEPTH + (NECK_SIDE_DEPTH - THROAT_DEPTH) * aside)
+    return depth, smoothstep(y, 0.3, 0.5)
+
+
 def _around(
     points: np.ndarray, oval: np.ndarray, centre: np.ndarray, *values: np.ndarray
 ) -> list[np.ndarray]:
@@ -127,17 +150,20 @@ def _around(
 def _outer_points(
     oval: np.ndarray, centre: np.ndarray, outline: np.ndarray, size: int
 ) -> np.ndarray:
-    """Rings and grid points inside the picture and outside the face, px [G, 2]; the border last."""
+    """Rings and grid points outside the face, px [G, 2]; the border last."""
     arm, gap = oval - centre, outline[:, None] - 1
     rings = np.concatenate(
-        [centre + (1 + t * gap) * arm for t in ROUND]
+        [centre + (1 + BEHIND_JAW) * arm]
+        + [centre + (1 + t * gap) * arm for t in ROUND]
         + [(centre + (outline[:, None] + r) * arm)[::2] for r in BEYOND]
     )
     step = size / 14
     axis = np.linspace(0, size - 1, 15)
-    grid = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
-    border = (grid == 0).any(1) | (grid == size - 1).any(1)
-    inside = ((rings > step / 3) & (rings < size - 1 - step / 3)).all(1)
+    low, high = -MARGIN * size, (1 + MARGIN) * size
+    wide, tall = np.concatenate([[low], axis, [high]]), np.concatenate([axis, [high]])
+    grid = np.stack(np.meshgrid(wide, tall), -1).reshape(-1, 2)
+    border = (grid == low).any(1) | (grid == high).any(1) | (grid[:, 1] == 0)
+    inside = (rings[:, 1] > step / 3) & (rings > -step).all(1) & (rings < size - 1 + step).all(1)
     rings = rings[inside]
     far = _radius(grid, oval, centre) > 1.3
     clear = cKDTree(rings).query(grid)[0] > step * 0.5 if len(rings) else np.ones(len(grid), bool)
@@ -156,16 +182,11 @@ def _radius(points: np.ndarray, oval: np.ndarray, centre: np.ndarray) -> np.ndar
     return np.linalg.norm(points - centre, axis=1) / np.maximum(reach, 1e-6)
 
 
-def _follow(
-    points: np.ndarray, radius: np.ndarray, landmarks: np.ndarray, own: HeadPose, size: int
-) -> np.ndarray:
-    """How far each point goes with the head: the skull fully, the neck ever less, the border 0."""
-    skull = 1 - smoothstep(radius, HEAD_RADIUS, STILL_RADIUS)
+def _follow(points: np.ndarray, landmarks: np.ndarray, own: HeadPose) -> np.ndarray:
+    """How far each point turns with the head: the skull fully, the neck ever less, the body not."""
     down = own.rotation[:2, 1] / np.linalg.norm(own.rotation[:2, 1])
     below = (points - landmarks[152, :2]) @ down / own.scale
-    neck = 1 - smoothstep(below, -0.5, NECK_LENGTH)
-    edge = np.minimum(points, size - 1 - points).min(1) / size
-    return np.minimum(skull, neck) * smoothstep(edge, 0.0, 0.1)
+    return 1 - smoothstep(below, -0.5, NECK_LENGTH)
 
 
 def _eye_depth(landmarks: np.ndarray) -> float:

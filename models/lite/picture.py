@@ -26,13 +26,15 @@ from models.lite.rig import Rig, skin
 from models.lite.sides import turned
 from models.lite.warp import warp as cpu_warp
 from models.lite.wrinkles import folded
-from models.talking_head import Motion
+from models.talking_head import POSE_DIMS, Motion
 
 CHIN = 152
 LID_OVERLAP = np.tile([0.004, 0.012, 0.02, 0.025, 0.025, 0.02, 0.008], 2).astype(np.float32)
 """How far an upper lid may come down over the lower one, from the outer to the inner corner."""
 LOWER_TEETH_BELOW = 0.03
 """How much deeper than in the layers the lower teeth sit behind the lip, inter-ocular distances."""
+UNTURNED = np.repeat([0, 1], [3, POSE_DIMS - 3]).astype(np.float32)
+"""What of a pose the body shares: where the head is, not how it is turned."""
 WIDE_OPEN = (0.04, 0.2)
 """Openings of the mouth, inter-ocular distances, from and at which its lower lip is an arc."""
 
@@ -130,8 +132,10 @@ def place_vertices(portrait: LitePortrait, face: np.ndarray, pose: np.ndarray) -
     outer = portrait.outer
     shared = (face - portrait.neutral)[outer.oval_index] * outer.oval_weight[..., None]
     around = place(outer.face + shared.sum(1), portrait.own, pose)
+    body = place(outer.face, portrait.own, pose * UNTURNED)
+    around = body + outer.follow[:, None] * (around - body)
     still = portrait.source[len(face) : len(face) + len(around)]
-    around = still + outer.follow[:, None] * (around - still)
+    around = still + outer.free[:, None] * (around - still)
     placed = place(face, portrait.own, pose)
     return np.concatenate([placed, around, placed[OPENINGS]]).astype(np.float32)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, laplace
 from torch import Tensor
 
 from models.lite.contours import (
@@ -49,8 +49,13 @@ LIP_RIM = 0.12
 """Share of a lip's thickness by which what is seen between the lips is coloured like their edge."""
 LID_EDGE = 0.06
 """How far beyond the lids' contours their edge is taken, in openings of the eye."""
-CRISP_AMOUNT, CRISP_SIGMA = 0.45, 1.2
-"""Strength and radius (px at a picture of 512) of the unsharp mask on the portrait."""
+CRISP_AMOUNT, CRISP_SIGMA = (0.45, 0.2), 1.2
+"""Strengths for fine and for enlarged portraits, and radius (px at a picture of 512), of the
+unsharp mask on the portrait."""
+ENLARGED = (0.45, 0.55)
+"""Share of a face's fine detail that a shift by half a px leaves, up to which a portrait is as fine
+as its pixels, and from which on it was enlarged and the warp takes little away. The median of 300
+portraits is 0.34, their 95th percentile 0.48."""
 
 
 class LitePortrait(NamedTuple):
@@ -115,7 +120,7 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
         source=source.astype(np.float32),
         sides=(unfolded - flat).astype(np.float32),
         triangles=triangles,
-        pixels=premultiply(crisp(face.image), face.matte),
+        pixels=premultiply(crisp(face.image, landmarks), face.matte),
         background=np.ascontiguousarray(face.background),
         mouth=fit_mouth(neutral, own, face.image, landmarks, source[LIP_EDGES]),
         wrinkles=fit_wrinkles(landmarks, own.scale, face.image, smiled),
@@ -199,15 +204,27 @@ def _corner_lift(face: np.ndarray) -> float:
     return float(face[[61, 291], 1].mean() - face[[0, 17], 1].mean())
 
 
-def crisp(image: np.ndarray) -> np.ndarray:
-    """An unsharp mask against what cropping and warping blur, [S, S, 3] uint8 -> [S, S, 3] uint8.
+def crisp(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """An unsharp mask against what cropping and warping blur.
 
     Measured on six portraits, the Laplacian variance of a posed face goes from 0.56 .. 0.75 of the
     file's to 0.92 .. 1.10.
+
+    Args:
+        image: [S, S, 3] uint8 RGB.
+        landmarks: [>=468, 3] float32 px.
+
+    Returns:
+        [S, S, 3] uint8 RGB.
     """
+    low, high = landmarks[:468, :2].min(0).astype(int), landmarks[:468, :2].max(0).astype(int)
+    face = image[max(low[1], 0) : high[1], max(low[0], 0) : high[0]].mean(-1)
+    halfway = (face[1:, 1:] + face[1:, :-1] + face[:-1, 1:] + face[:-1, :-1]) / 4
+    left = laplace(halfway).var() / max(laplace(face).var(), 1e-6)
+    amount = np.interp(left, ENLARGED, CRISP_AMOUNT)
     sigma = CRISP_SIGMA * image.shape[0] / 512
     soft = gaussian_filter(image.astype(np.float32), (sigma, sigma, 0))
-    return np.clip(image + CRISP_AMOUNT * (image - soft), 0, 255).astype(np.uint8)
+    return np.clip(image + amount * (image - soft), 0, 255).astype(np.uint8)
 
 
 def premultiply(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
