@@ -65,7 +65,7 @@ def test_the_neck_lies_behind_the_jaw(lite_portrait):
     depth = (lite_portrait.outer.face @ own.rotation.T)[:, 2]
     chin = (lite_portrait.neutral @ own.rotation.T)[CHIN, 2]
     assert throat.sum() >= 2
-    assert (depth[throat] > chin + 0.25).all() and (depth[throat] < SIDE_DEPTH).all()
+    assert (depth[throat] > chin + 0.2).all() and (depth[throat] < SIDE_DEPTH).all()
 
 
 def test_an_enlarged_portrait_is_sharpened_less(demonstration_face):
