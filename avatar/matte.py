@@ -16,8 +16,8 @@ CUT_SIDE = 256
 """GrabCut runs at this size, that of the segmenter, px; the edge is refined at full size."""
 CUT_ROUNDS = 3
 NO_RECTANGLE = (0, 0, 1, 1)
-POSSIBLE, PROBABLE, SURE = 0.1, 0.5, 0.95
-"""Likelihoods from which on a pixel may be, is rather, and is the person."""
+WISP, POSSIBLE, PROBABLE, SURE = 0.02, 0.1, 0.5, 0.95
+"""Likelihoods from which on a pixel may show single hairs, may be, is rather, and is the person."""
 RELAXATIONS = 12
 """Steps towards a smooth membrane at every scale of the background's fill."""
 
@@ -38,12 +38,13 @@ def separate(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.n
     """
     size = image.shape[0]
     likely = find_person(image)
-    small, likely = (
+    small, coarse = (
         cv2.resize(x, (CUT_SIDE, CUT_SIDE), interpolation=cv2.INTER_AREA) for x in (image, likely)
     )
-    person = cut_person(small, likely, landmarks[:, :2] * CUT_SIDE / size)
+    person = cut_person(small, coarse, landmarks[:, :2] * CUT_SIDE / size)
     matte = refine_edge(image, cv2.resize(person, (size, size), interpolation=cv2.INTER_CUBIC))
-    return matte, fill_background(image, matte)
+    touched = np.maximum(matte, (likely > WISP).astype(np.uint8) * 255)
+    return matte, fill_background(image, touched)
 
 
 def cut_person(image: np.ndarray, likely: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -91,24 +92,26 @@ def refine_edge(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def fill_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """The picture without the person.
 
-    The hole is filled from its surroundings, coarse to fine, with the grain of what is visible.
+    The hole, with the gaps that it all but encloses, is filled from its surroundings, coarse to
+    fine, with the grain of what is visible.
 
     Args:
         image: [S, S, 3] uint8 RGB.
-        matte: [S, S] uint8, 255 where the person is.
+        matte: [S, S] uint8, 255 wherever something of the person may show.
 
     Returns:
         [S, S, 3] uint8 RGB, equal to `image` where the matte is 0 at some distance from the person.
     """
     size = image.shape[0]
-    hole = cv2.dilate(matte, _disc(size // 36)) > 8
+    near = cv2.dilate(matte, _disc(size // 100))
+    hole = cv2.morphologyEx(near, cv2.MORPH_CLOSE, _disc(size // 36)) > 8
     known = (~hole).astype(np.float32)
     if known.mean() < 0.01:
         return cv2.GaussianBlur(image, (0, 0), size / 8)
     filled = _spread(image.astype(np.float32), known)
     grain = _grain(image, known > 0)
     noisy = filled + grain * np.random.default_rng(0).standard_normal((size, size, 1))
-    blend = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), size / 128)[..., None]
+    blend = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), size / 256)[..., None]
     blend = np.maximum(blend, (matte > 8)[..., None])
     result = image + blend * (noisy - image)
     return np.clip(np.rint(result), 0, 255).astype(np.uint8)
