@@ -85,7 +85,7 @@ def render(avatar: Avatar, options: RenderOptions) -> None:
     stream.control({"type": "strength", "value": options.strength})
     rate = avatar.model.sample_rate
     heard = read_sound(options.audio, rate)[0]
-    windows = windows_of(heard, avatar.lookahead_ms * rate // 1000)  # [T, 28, 12]
+    windows = windows_of(heard, avatar.lookahead_ms * rate // 1000)  # [T, 28, 13]
     sound = _fitted(read_sound(options.audio, SOUND_RATE, "stereo"), len(windows))
     progress = tqdm(windows, desc=options.out.name, unit=" pictures", disable=None)
     with ClipWriter(options.out, avatar.size, sound) as clip:

@@ -126,7 +126,7 @@ class TalkingHead(ABC, Generic[Portrait, State]):
         """One step of motion.
 
         Args:
-            audio_features: [B, 28, 12] float32, the MFCC window of this step.
+            audio_features: [B, 28, 13] float32, the MFCC window of this step.
             pose: [B, POSE_DIMS] float32.
             emotion: [B, EMOTION_DIMS] float32, a feature or a weighted sum of features.
             portrait: from `encode_portrait`.

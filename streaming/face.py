@@ -23,7 +23,7 @@ class FaceStream(Protocol):
         """Advance by one step of 40 ms.
 
         Args:
-            features: [28, 12] float32, the MFCC window of this step.
+            features: [28, 13] float32, the MFCC window of this step.
             render: False when the picture would be too late: the state advances, nothing is drawn.
 
         Returns:

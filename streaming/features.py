@@ -1,7 +1,7 @@
 """MFCC windows of a live signal, equal to `python_speech_features` over the whole signal.
 
     padded   |0 .. 0|x0 x1 x2 ...            4720 - lookahead zeros, then the sound
-    row r    padded[160 r, 160 r + 400)      12 coefficients, the energy is left out
+    row r    padded[160 r, 160 r + 400)      the logarithm of the energy, 12 coefficients
     window k rows 4 k .. 4 k + 27            ends with x[640 k + lookahead - 1]
 
 So window k belongs to the picture that starts at x[640 k]. Read next: `streaming/ingest.py`.
@@ -15,7 +15,7 @@ import numpy as np
 
 SAMPLE_RATE = 16000
 SAMPLES_PER_WINDOW = 640
-ROWS, COEFFICIENTS = 28, 12
+ROWS, COEFFICIENTS = 28, 13
 
 _FRAME, _HOP, _FFT, _FILTERS, _PREEMPHASIS = 400, 160, 512, 26, 0.97
 _ROWS_PER_WINDOW = SAMPLES_PER_WINDOW // _HOP
@@ -23,7 +23,7 @@ _SPAN = (ROWS - 1) * _HOP + _FRAME  # samples under one window
 
 
 class MfccWindows:
-    """The [28, 12] windows of one stream of 16 kHz sound, whatever the size of its chunks."""
+    """The [28, 13] windows of one stream of 16 kHz sound, whatever the size of its chunks."""
 
     def __init__(self, lookahead_samples: int) -> None:
         """A stream that has heard nothing yet.
@@ -49,7 +49,7 @@ class MfccWindows:
             samples: [S] float32 -1 .. 1, 16 kHz, any S.
 
         Returns:
-            [n, 28, 12] float32, in order; n may be 0.
+            [n, 28, 13] float32, in order; n may be 0.
 
         Raises:
             ValueError: `samples` is not one-dimensional.
@@ -70,7 +70,7 @@ class MfccWindows:
         """The windows still owed, as if silence followed: S samples give ceil(S / 640) in all.
 
         Returns:
-            [n, 28, 12] float32; the stream goes on after the silence if more is pushed.
+            [n, 28, 13] float32; the stream goes on after the silence if more is pushed.
         """
         pictures = -(-self._heard // SAMPLES_PER_WINDOW)
         needed = SAMPLES_PER_WINDOW * (pictures - 1) + self.lookahead_samples if pictures else 0
@@ -86,7 +86,7 @@ class MfccWindows:
         self._signal = self._signal[n * _HOP :]
 
     def _take_windows(self) -> np.ndarray:
-        """The finished windows of the rows, [n, 28, 12] float32."""
+        """The finished windows of the rows, [n, 28, 13] float32."""
         n = max(0, (len(self._rows) - ROWS) // _ROWS_PER_WINDOW + 1)
         windows = np.empty((n, ROWS, COEFFICIENTS), np.float32)
         for i in range(n):
@@ -103,18 +103,19 @@ def windows_of(samples: np.ndarray, lookahead_samples: int) -> np.ndarray:
         lookahead_samples: see `MfccWindows`.
 
     Returns:
-        [ceil(S / 640), 28, 12] float32.
+        [ceil(S / 640), 28, 13] float32.
     """
     stream = MfccWindows(lookahead_samples)
     return np.concatenate((stream.push(samples), stream.flush()))
 
 
 def _coefficients(frames: np.ndarray) -> np.ndarray:
-    """Cepstral coefficients 1 .. 12 of pre-emphasised frames, [n, 400] -> [n, 12] float64."""
+    """Log energy and coefficients 1 .. 12 of pre-emphasised frames, [n, 400] -> [n, 13] float64."""
     filters, to_cepstrum = _tables()
     power = np.square(np.abs(np.fft.rfft(frames, _FFT))) / _FFT
-    energies = power @ filters
-    return np.log(np.where(energies == 0, np.finfo(float).eps, energies)) @ to_cepstrum
+    energies = np.column_stack((power.sum(axis=1), power @ filters))
+    logs = np.log(np.where(energies == 0, np.finfo(float).eps, energies))
+    return np.column_stack((logs[:, 0], logs[:, 1:] @ to_cepstrum))
 
 
 @cache
@@ -123,7 +124,7 @@ def _tables() -> tuple[np.ndarray, np.ndarray]:
     from python_speech_features.base import get_filterbanks, lifter
 
     filters = get_filterbanks(_FILTERS, _FFT, SAMPLE_RATE).T
-    n = np.arange(COEFFICIENTS + 1)
+    n = np.arange(COEFFICIENTS)
     angles = np.pi * (np.arange(_FILTERS)[:, None] + 0.5) * n / _FILTERS
     to_cepstrum = lifter(np.cos(angles) * np.sqrt(2 / _FILTERS))[:, 1:]
     return filters, to_cepstrum

@@ -32,7 +32,7 @@ class HeardStep(NamedTuple):
     """What the engine needs for step k, and the sound that goes out with its picture.
 
     k: the number of the step.
-    features: [28, 12] float32, the MFCC window.
+    features: [28, 13] float32, the MFCC window.
     sound: [1920] int16, 48 kHz mono.
     """
 

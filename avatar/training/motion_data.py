@@ -28,16 +28,19 @@ HELD_OUT = (
     "espeak-en-us+f2",
     "kokoro-held-out",
     "real-vctk_p287",
+    "real-librivox_sonnet",
     "music-held-out",
 )
 """Beginnings of the names of voices that are never trained on: early stopping looks at them."""
 HELD_OUT_CLIPS = ("grid_lbbc2a", "grid_pwij3p")
 """Tracked clips of speakers who are never trained on either."""
 SHARES = {
-    "kokoro": 1.0, "espeak": 2.0, "flite": 6.0, "festival": 5.0, "piper": 8.0, "real": 8.0,
-    "prompts": 12.0, "tracked": 4.0, "music": 1.0,
+    "kokoro": 1.0, "espeak": 2.0, "flite": 6.0, "festival": 5.0, "piper": 8.0, "real": 12.0,
+    "prompts": 16.0, "tracked": 4.0, "music": 1.0,
 }  # fmt: skip
 """How often a voice of each kind speaks; a Kokoro speaker is one of hundreds."""
+FULL_ROWS = 5 * 60 * ROWS_PER_SECOND
+"""Rows of a real speaker, through all channels, from which on it speaks as often as its kind."""
 BANDS, HELD_OUT_BANDS, PIECES, PIECE_SECONDS = 24, 3, 6, 5.0
 """Bands that play and that are held out, how many pieces each plays, and for how long."""
 
@@ -46,12 +49,14 @@ BANDS, HELD_OUT_BANDS, PIECES, PIECE_SECONDS = 24, 3, 6, 5.0
 class TakeOptions:
     """How spectra are made of a corpus.
 
-    variants: channels, beside none at all, that each utterance goes through.
+    variants, real_variants: channels, beside none at all, that each utterance goes through, of
+        voices and of real speakers.
     data: folder with a manifest, real speech and tracked clips; None for synthetic voices only.
     seed: of every choice.
     """
 
     variants: int = 2
+    real_variants: int = 4
     data: Path | None = None
     seed: int = 0
 
@@ -78,8 +83,14 @@ def voices_of(
 
 def _shared(said: dict[str, list[Said]]) -> Voices:
     """Voices that speak as often as their kind shall."""
-    shares = np.array([SHARES[name.split("-")[0]] for name in said])
+    shares = np.array([SHARES[name.split("-")[0]] * _fullness(name, said[name]) for name in said])
     return Voices(list(said.values()), shares / shares.sum())
+
+
+def _fullness(name: str, said: list[Said]) -> float:
+    """Below 1 for a real speaker of whom there is little, who would be learnt by heart."""
+    rows = sum(len(one.spectra) for one in said)
+    return min(1.0, (rows / FULL_ROWS) ** 0.5) if name.startswith("real") else 1.0
 
 
 def spectra_files(corpus: list[Path], folder: Path, options: TakeOptions) -> list[Path]:
@@ -96,7 +107,8 @@ def spectra_files(corpus: list[Path], folder: Path, options: TakeOptions) -> lis
             continue
         utterances = load_utterances(source) if isinstance(source, Path) else recognised(source)
         rng = np.random.default_rng(zlib.crc32(name.encode()) + options.seed)
-        save_heard(path, heard_utterances(utterances, babble, options.variants, rng))
+        variants = options.real_variants if name.startswith("real") else options.variants
+        save_heard(path, heard_utterances(utterances, babble, variants, rng))
         babble = np.concatenate([u.samples for u in utterances[:8]])
     return [folder / f"{name}.npz" for name in sources | real]
 

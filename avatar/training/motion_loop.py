@@ -151,7 +151,7 @@ def new_learner(rig: Rig, voices: Voices, schedule: Schedule, start: Path | None
     if start is None:
         rows = new_examples(voices, 64, np.random.default_rng(schedule.seed)).rows[:, ::7]
         rows = rows.reshape(-1, rows.shape[-1])
-        heard = rows[np.abs(rows).max(axis=1) > 1e-3]
+        heard = rows[np.abs(rows[:, 1:]).max(axis=1) > 1e-3]
         network.mfcc_mean.copy_(torch.from_numpy(heard.mean(0)))
         network.mfcc_scale.copy_(torch.from_numpy(heard.std(0)))
     listener = nn.Linear(network.decoder.in_features, len(SOUNDS))
@@ -244,7 +244,7 @@ def closures(gap: Tensor) -> Tensor:
 
 
 def windows(rows: Tensor) -> Tensor:
-    """MFCC rows [B, 4 T + 24, 12] -> windows [B, T, 28, 12]."""
+    """MFCC rows [B, 4 T + 24, 13] -> windows [B, T, 28, 13]."""
     return rows.unfold(1, 28, 4).transpose(2, 3)
 
 

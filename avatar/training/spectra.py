@@ -35,8 +35,12 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
 
 
 def cepstra(spectra: np.ndarray) -> np.ndarray:
-    """Coefficients 1 .. 12 of log mel spectra, [..., 26] -> [..., 12] float32."""
-    return (spectra @ _to_cepstrum()).astype(np.float32)
+    """Log energy and coefficients 1 .. 12 of log mel spectra, [..., 26] -> [..., 13] float32.
+
+    The bands' energies sum up to the whole but for the outermost bins.
+    """
+    energy = np.logaddexp.reduce(spectra, axis=-1)
+    return np.concatenate([energy[..., None], spectra @ _to_cepstrum()], axis=-1, dtype=np.float32)
 
 
 @cache

@@ -151,10 +151,10 @@ def _festival(name: str, text: str) -> Utterance:
 
 ESPEAK = {
     "en-us+m1": "en", "en-us+f2": "en", "en-gb+m3": "en", "en-gb-scotland+f4": "en",
-    "en-us+f5": "en", "en-gb+m7": "en", "en-us+f1": "en",
+    "en-us+f5": "en", "en-gb+m7": "en", "en-us+f1": "en", "cmn+m1": "cmn", "cmn+f2": "cmn",
+    "cmn+m7": "cmn", "de+m3": "de", "de+f4": "de", "es+m2": "es", "hi+f1": "hi",
 }  # fmt: skip
-"""eSpeak NG's voices with a variant, and the language of their sentences: what the recogniser knows
-best."""
+"""eSpeak NG's voices with a variant, and the language of their sentences."""
 
 
 def espeak_voices() -> list[Voice]:

@@ -159,7 +159,12 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
         """The key points of one step of B callers; inputs as those of `step`, on the device."""
         own, pose_state = self._pose(person, turn, state.pose)
         identity = person.identity.expand(len(sound), -1)
-        features, memory = self.a2fd.audio_feature.step(sound, own, identity, state.motion)
+        features, memory = self.a2fd.audio_feature.step(
+            sound[..., 1:],
+            own,
+            identity,
+            state.motion,  # the published networks hear no energy
+        )
         neutral = self.a2fd.kp_detector_a(features)
         flat = neutral.flat()
         smooth, point_state = POINT_FILTER.step(flat, state.points)

