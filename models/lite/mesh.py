@@ -20,14 +20,15 @@ ROUND = (0.4, 0.75, 0.92, 1.0)
 """Where rings lie between the face's outline, 0, and the outline of the head, 1."""
 BEYOND = (0.12, 0.35, 0.7, 1.1)
 """Radii of the rings around the head beyond its own, in radii of the face's outline."""
-HEAD_RADII = (1.12, 1.55)
+HEAD_RADII = (1.05, 1.55)
 """Smallest and largest radius that the outline of a head may have above its jaw."""
 BEHIND_OUTLINE = 0.1
-"""How far beyond its visible outline the head goes on, radii: its edge bends but does not fold."""
+"""How far beyond its visible outline the head's rings go on, radii: its edge does not fold."""
 NECK_RADIUS = 1.3
 """Radius below the jaw at which the head ends."""
-SIDE_DEPTH = 0.78
-"""How deep the outline of the head lies beside the face, inter-ocular distances; PIVOT[2] above."""
+SIDE_DEPTH = 1.0
+"""How deep the outline of the head lies beside the face, at its ears, inter-ocular distances; read
+off the neutral head of ICT-FaceKit. PIVOT[2] above."""
 BEHIND_JAW = 0.05
 """Radii beyond the jaw's outline within which the surface drops to the neck."""
 THROAT_DEPTH, NECK_SIDE_DEPTH, NECK_SLOPE = 0.33, 0.78, 0.3
@@ -68,8 +69,8 @@ def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
 def surround(landmarks: np.ndarray, own: HeadPose, matte: np.ndarray) -> Surroundings:
     """Lay rings around the face and a grid over the rest of the picture.
 
-    The head is round: between the outline of the face and its own, which the matte shows, it is as
-    deep as an ellipsoid would be. The neck lies behind the jaw.
+    The head is round: between the outline of the face and its own, which the matte shows, its top
+    bends away and its sides run straight back. The neck lies behind the jaw.
 
     Args:
         landmarks: [>=468, 3] float32 px.
@@ -80,15 +81,14 @@ def surround(landmarks: np.ndarray, own: HeadPose, matte: np.ndarray) -> Surroun
     oval = landmarks[FACE_OVAL, :2]
     centre = oval.mean(0)
     outline = head_outline(oval, centre, matte)
-    points = _outer_points(oval, centre, outline, size)
+    points = _outer_points(oval, centre, outline + BEHIND_OUTLINE, size)
     radius = _radius(points, oval, centre)
     rim = landmarks[FACE_OVAL, 2] - _eye_depth(landmarks)
-    ends = _outline_depth(oval, centre, own)
-    near, edge, end, neck, below = _around(
-        points, oval, centre, rim, outline, ends, *_neck(oval, centre, own)
+    near, edge, end, bend, neck, below = _around(
+        points, oval, centre, rim, outline, *_outline(oval, centre, own), *_neck(oval, centre, own)
     )
     away = np.clip((radius - 1) / (edge - 1), 0, 1)
-    depth = near + (end - near) * away**2
+    depth = near + (end - near) * away**bend
     drop = below * np.clip((radius - 1) / BEHIND_JAW, 0, 1)
     depth += drop * (neck + NECK_SLOPE * own.scale * np.clip(radius - 1, 0, 1) - depth)
     face = _lift(np.column_stack([points, depth]), own)
@@ -119,13 +119,17 @@ def head_outline(oval: np.ndarray, centre: np.ndarray, matte: np.ndarray) -> np.
     below = (oval - centre)[:, 1] / np.abs((oval - centre)[:, 1]).max()
     ends = np.where(below > 0.35, NECK_RADIUS, np.maximum(ends, HEAD_RADII[0]))
     rolled = [np.roll(ends, shift) for shift in range(-3, 4)]
-    return np.average(rolled, axis=0, weights=(1, 2, 3, 4, 3, 2, 1)) + BEHIND_OUTLINE
+    return np.average(rolled, axis=0, weights=(1, 2, 3, 4, 3, 2, 1))
 
 
-def _outline_depth(oval: np.ndarray, centre: np.ndarray, own: HeadPose) -> np.ndarray:
-    """How deep the head's outline lies in the direction of each point of the face's, px [36]."""
-    up = (centre - oval)[:, 1] / np.abs((oval - centre)[:, 1]).max()
-    return own.scale * (SIDE_DEPTH + (PIVOT[2] - SIDE_DEPTH) * np.clip(up, 0, 1))
+def _outline(oval: np.ndarray, centre: np.ndarray, own: HeadPose) -> tuple[np.ndarray, np.ndarray]:
+    """Depth of the head's outline in the direction of each point of the face's, px, and its bend.
+
+    With the second power of the way there the depth grows above, with the first beside the face.
+    """
+    up = np.clip((centre - oval)[:, 1] / np.abs((oval - centre)[:, 1]).max(), 0, 1)
+    depth = own.scale * (SIDE_DEPTH + (PIVOT[2] - SIDE_DEPTH) * up)
+    return depth, 1 + np.minimum(1.5 * up, 1)
 
 
 def _neck(oval: np.ndarray, centre: np.ndarray, own: HeadPose) -> tuple[np.ndarray, np.ndarray]:

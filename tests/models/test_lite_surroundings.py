@@ -80,3 +80,13 @@ def test_an_enlarged_portrait_is_sharpened_less(demonstration_face):
         return after / before
 
     assert 1 < sharpened(enlarged) < 0.95 * sharpened(image)
+
+
+def test_a_head_keeps_its_width_when_it_nods(lite_portrait, moved):
+    """What lies beside the cheeks is as deep as the pivot of the neck: it hardly moves."""
+    away, points = moved(pitch=20)
+    eyes = lite_portrait.source[[33, 263]].mean(0)
+    x, y = (points - eyes).T / lite_portrait.own.scale
+    beside = (np.abs(y) < 0.3) & (np.abs(x) > 1.1) & (np.abs(x) < 1.5)
+    assert beside.sum() >= 4
+    assert np.abs(away[beside, 1]).max() < 0.15 * lite_portrait.own.scale
