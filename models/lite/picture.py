@@ -40,13 +40,12 @@ WIDE_OPEN = (0.04, 0.2)
 
 
 class Warp(Protocol):
-    """Draws a textured mesh over a background; see `models.lite.warp.warp` for the arguments."""
+    """Draws a textured mesh over a picture; see `models.lite.warp.warp` for the arguments."""
 
     def __call__(
         self,
         out: np.ndarray,
         portrait: np.ndarray,
-        background: np.ndarray,
         target: np.ndarray,
         source: np.ndarray,
         triangles: np.ndarray,
@@ -68,7 +67,7 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
     source = portrait.source.copy()
     source[:468] += turned(pose) * portrait.sides
     source[LOWER_LID] += _covered(portrait, face)
-    warp(out, pixels, portrait.background, target, source, portrait.triangles)
+    warp(out, pixels, target, source, portrait.triangles)
     carried = place(portrait.neutral, portrait.own, pose)
     gaze = pose[7:9] * GAZE_REACH * portrait.own.scale
     draw_eyes(out, portrait.pixels, target, carried, portrait.source, gaze)

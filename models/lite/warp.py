@@ -1,4 +1,4 @@
-"""The CPU warp: draws the portrait's triangles where the motion puts them, over a still background.
+"""The CPU warp: draws the portrait's triangles where the motion puts them, over what is there.
 
 One pass over the covered pixels: affine source coordinates per triangle, bilinear samples of the
 premultiplied portrait in 8-bit fixed point, composited at once. `models/lite/warp_torch.py` is the
@@ -18,7 +18,6 @@ COVER = 1e-3
 def warp(
     out: np.ndarray,
     portrait: np.ndarray,
-    background: np.ndarray,
     target: np.ndarray,
     source: np.ndarray,
     triangles: np.ndarray,
@@ -26,9 +25,8 @@ def warp(
     """Draw a textured mesh into `out`, whichever side its triangles show: a fold leaves no hole.
 
     Args:
-        out: [H, W, 3] uint8 RGB, overwritten wherever a triangle lies.
+        out: [H, W, 3] uint8 RGB, holds the background, which stays where the matte is not 255.
         portrait: [H, W, 4] uint8, RGB premultiplied by the matte, and the matte.
-        background: [H, W, 3] uint8 RGB, seen where the matte is not 255.
         target: [N, 2] float32, where the vertices are in `out`, px, with pixel centres at whole
             numbers.
         source: [N, 2] float32, where the vertices are in `portrait`, px.
@@ -64,7 +62,7 @@ def warp(
             u = source[a, 0] + ux * (x0 - ax) + uy * (y - ay)
             v = source[a, 1] + vx * (x0 - ax) + vy * (y - ay)
             for x in range(x0, x1 + 1):
-                _sample(out, portrait, background, y, x, u, v)
+                _sample(out, portrait, y, x, u, v)
                 u += ux
                 v += vx
 
@@ -86,8 +84,8 @@ def _span(ax, ay, bx, by, cx, cy, y):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _sample(out, portrait, background, y, x, u, v):  # type: ignore[no-untyped-def]
-    """One pixel: bilinear sample at (u, v), clamped to the picture, over the background."""
+def _sample(out, portrait, y, x, u, v):  # type: ignore[no-untyped-def]
+    """One pixel: bilinear sample at (u, v), clamped to the picture, over what is there."""
     height, width = portrait.shape[:2]
     u = min(max(u, np.float32(0)), np.float32(width - 1.001))
     v = min(max(v, np.float32(0)), np.float32(height - 1.001))
@@ -106,5 +104,5 @@ def _sample(out, portrait, background, y, x, u, v):  # type: ignore[no-untyped-d
             + portrait[i + 1, j, ch] * w10 + portrait[i + 1, j + 1, ch] * w11 + 128
         ) >> 8  # fmt: skip
         if alpha < 255:
-            value += (background[y, x, ch] * (255 - alpha) + 127) // 255
+            value += (out[y, x, ch] * (255 - alpha) + 127) // 255
         out[y, x, ch] = min(value, 255)

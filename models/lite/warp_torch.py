@@ -1,7 +1,7 @@
 """The warp of `models/lite/warp.py` with torch operators only, for a CUDA device.
 
 Every pixel finds its triangle by testing tiles of pixels against the triangles whose boxes touch
-the tile's row band; the last triangle that covers a pixel wins, as in drawing order.
+the tile's row band; the last two triangles that cover a pixel are seen, in drawing order.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ class TorchWarp:
         self,
         out: np.ndarray,
         portrait: np.ndarray,
-        background: np.ndarray,
         target: np.ndarray,
         source: np.ndarray,
         triangles: np.ndarray,
@@ -41,16 +40,17 @@ class TorchWarp:
         to = self.device
         corners = torch.from_numpy(target).to(to)[torch.from_numpy(triangles).long().to(to)]
         texture = torch.from_numpy(source).to(to)[torch.from_numpy(triangles).long().to(to)]
-        where, covered = source_map(corners, texture, *out.shape[:2])
-        colour = _sample(torch.from_numpy(portrait).to(to), where)
-        behind = torch.from_numpy(background).to(to).float()
-        made = (colour[..., :3] + behind * (1 - colour[..., 3:] / 255)).round().clamp(0, 255)
-        made = torch.where(covered[..., None], made, torch.from_numpy(out).to(to).float())
+        picture = torch.from_numpy(portrait).to(to)
+        made = torch.from_numpy(out).to(to).float()
+        for where, covered in zip(*source_maps(corners, texture, *out.shape[:2]), strict=True):
+            colour = _sample(picture, where)
+            over = (colour[..., :3] + made * (1 - colour[..., 3:] / 255)).round().clamp(0, 255)
+            made = torch.where(covered[..., None], over, made)
         out[...] = made.to(torch.uint8).cpu().numpy()
 
 
-def source_map(corners: Tensor, texture: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Where in the texture every pixel looks.
+def source_maps(corners: Tensor, texture: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Where in the texture every pixel looks, in the last but one and the last of its triangles.
 
     Args:
         corners: [M, 3, 2] float32 px, triangles in drawing order.
@@ -59,11 +59,11 @@ def source_map(corners: Tensor, texture: Tensor, height: int, width: int) -> tup
         width: of the picture, px.
 
     Returns:
-        [H, W, 2] float32 px (0 where nothing covers) and [H, W] bool, covered.
+        [2, H, W, 2] float32 px (0 where nothing covers) and [2, H, W] bool, covered.
     """
     area = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    where = torch.zeros(height, width, 2, device=corners.device)
-    covered = torch.zeros(height, width, dtype=torch.bool, device=corners.device)
+    where = torch.zeros(2, height, width, 2, device=corners.device)
+    covered = torch.zeros(2, height, width, dtype=torch.bool, device=corners.device)
     low, high = corners[..., 1].amin(1), corners[..., 1].amax(1)
     x = torch.arange(width, device=corners.device, dtype=torch.float32)
     for top in range(0, height, ROWS):
@@ -75,11 +75,13 @@ def source_map(corners: Tensor, texture: Tensor, height: int, width: int) -> tup
         u, v = _barycentric(px, corners[touch])
         inside = (u >= -COVER) & (v >= -COVER) & (u + v <= 1 + COVER)
         order = torch.arange(1, len(touch) + 1, device=corners.device)[:, None, None]
-        last, index = (inside * order).max(0)
-        u, v = (t.gather(0, index[None])[0][..., None] for t in (u, v))
-        t0, t1, t2 = texture[touch[index]].unbind(-2)
-        where[top : top + ROWS] = t0 + u * (t1 - t0) + v * (t2 - t0)
-        covered[top : top + ROWS] = last > 0
+        drawn = inside * order
+        last = drawn.amax(0)
+        for layer, (count, index) in enumerate(((drawn * (order != last)).max(0), drawn.max(0))):
+            du, dv = (t.gather(0, index[None])[0][..., None] for t in (u, v))
+            t0, t1, t2 = texture[touch[index]].unbind(-2)
+            where[layer, top : top + ROWS] = t0 + du * (t1 - t0) + dv * (t2 - t0)
+            covered[layer, top : top + ROWS] = count > 0
     return where, covered
 
 

@@ -30,8 +30,8 @@ def shaken(points, by=3.0):
 
 
 def draw(engine, portrait, background, target, source, triangles):
-    out = np.zeros((SIDE, SIDE, 3), np.uint8)
-    engine(out, portrait, background, target, source, triangles)
+    out = background.copy()
+    engine(out, portrait, target, source, triangles)
     return out
 
 
@@ -62,6 +62,16 @@ def test_a_triangle_that_has_folded_over_leaves_no_hole(grid, portrait):
     background = np.zeros((SIDE, SIDE, 3), np.uint8)
     folded = draw(warp, portrait, background, points, points, behind)
     assert np.array_equal(folded, draw(warp, portrait, background, points, points, triangles))
+
+
+@pytest.mark.parametrize("engine", [warp, TorchWarp("cpu")], ids=["numba", "torch"])
+def test_a_fold_that_shows_nothing_hides_nothing(grid, portrait, engine):
+    points, triangles = grid
+    portrait[:, 48:] = 0
+    folded = points.copy()
+    folded[:, 0] = np.minimum(points[:, 0], SIDE - 1 - points[:, 0])
+    made = draw(engine, portrait, np.zeros((SIDE, SIDE, 3), np.uint8), folded, points, triangles)
+    assert np.abs(made[5:-5, 5:40].astype(int) - portrait[5:-5, 5:40, :3]).max() <= 3
 
 
 def test_the_background_shows_where_the_matte_is_empty(grid, portrait):
