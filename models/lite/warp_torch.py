@@ -1,7 +1,7 @@
 """The warp of `models/lite/warp.py` with torch operators only, for a CUDA device.
 
 Every pixel finds its triangle by testing tiles of pixels against the triangles whose boxes touch
-the tile's row band; the last two triangles that cover a pixel are seen, in drawing order.
+the tile's row band; the last triangles that cover a pixel are seen, in drawing order.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from torch.nn.functional import grid_sample
 
 ROWS = 16
 """Pixel rows tested together."""
-COVER = 1e-3
+COVER = 2e-5
 """Share of a triangle by which it overlaps its neighbours, so that no crack opens between them."""
+LAYERS = 4
+"""Triangles that are seen at one pixel: two on each side of a fold, where their edges overlap."""
 
 
 class TorchWarp:
@@ -50,7 +52,7 @@ class TorchWarp:
 
 
 def source_maps(corners: Tensor, texture: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Where in the texture every pixel looks, in the last but one and the last of its triangles.
+    """Where in the texture every pixel looks, in the last LAYERS of its triangles.
 
     Args:
         corners: [M, 3, 2] float32 px, triangles in drawing order.
@@ -59,11 +61,11 @@ def source_maps(corners: Tensor, texture: Tensor, height: int, width: int) -> tu
         width: of the picture, px.
 
     Returns:
-        [2, H, W, 2] float32 px (0 where nothing covers) and [2, H, W] bool, covered.
+        [LAYERS, H, W, 2] float32 px (0 where nothing covers) and [LAYERS, H, W] bool, covered.
     """
     area = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    where = torch.zeros(2, height, width, 2, device=corners.device)
-    covered = torch.zeros(2, height, width, dtype=torch.bool, device=corners.device)
+    where = torch.zeros(LAYERS, height, width, 2, device=corners.device)
+    covered = torch.zeros(LAYERS, height, width, dtype=torch.bool, device=corners.device)
     low, high = corners[..., 1].amin(1), corners[..., 1].amax(1)
     x = torch.arange(width, device=corners.device, dtype=torch.float32)
     for top in range(0, height, ROWS):
@@ -76,8 +78,9 @@ def source_maps(corners: Tensor, texture: Tensor, height: int, width: int) -> tu
         inside = (u >= -COVER) & (v >= -COVER) & (u + v <= 1 + COVER)
         order = torch.arange(1, len(touch) + 1, device=corners.device)[:, None, None]
         drawn = inside * order
-        last = drawn.amax(0)
-        for layer, (count, index) in enumerate(((drawn * (order != last)).max(0), drawn.max(0))):
+        for layer in reversed(range(LAYERS)):
+            count, index = drawn.max(0)
+            drawn = drawn * (order != count)
             du, dv = (t.gather(0, index[None])[0][..., None] for t in (u, v))
             t0, t1, t2 = texture[touch[index]].unbind(-2)
             where[layer, top : top + ROWS] = t0 + du * (t1 - t0) + dv * (t2 - t0)
