@@ -49,6 +49,7 @@ class Avatar:
         """An avatar that can be neutral; `load` adds the rest."""
         self.model, self.size, self.keep_smile = model, size, keep_smile
         self.lookahead_ms = model.lookahead_ms
+        self.first_coefficient = model.first_coefficient
         self.tracker = tracker
         face, notices = read_portrait(portrait, size, tracker)
         self.notices = [*notices, *model.notices()]
@@ -139,7 +140,7 @@ class Avatar:
         """Run a few steps, so that the first caller does not wait for compilers."""
         stream = self.open_stream(seed=0)
         for _ in range(3):
-            stream.step(np.zeros((28, 13), np.float32))
+            stream.step(np.zeros((28, 12), np.float32))
 
 
 class AvatarStream:
@@ -163,7 +164,7 @@ class AvatarStream:
         """Advance by one step of 40 ms.
 
         Args:
-            features: [28, 13] float32, the MFCC window of this step.
+            features: [28, 12] float32, the MFCC window of this step.
             render: False to advance without drawing.
 
         Returns:

@@ -85,7 +85,8 @@ def render(avatar: Avatar, options: RenderOptions) -> None:
     stream.control({"type": "strength", "value": options.strength})
     rate = avatar.model.sample_rate
     heard = read_sound(options.audio, rate)[0]
-    windows = windows_of(heard, avatar.lookahead_ms * rate // 1000)  # [T, 28, 13]
+    lookahead = avatar.lookahead_ms * rate // 1000
+    windows = windows_of(heard, lookahead, avatar.first_coefficient)  # [T, 28, 12]
     sound = _fitted(read_sound(options.audio, SOUND_RATE, "stereo"), len(windows))
     progress = tqdm(windows, desc=options.out.name, unit=" pictures", disable=None)
     with ClipWriter(options.out, avatar.size, sound) as clip:

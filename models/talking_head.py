@@ -85,6 +85,8 @@ class TalkingHead(ABC, Generic[Portrait, State]):
     frame_rate: int = 25
     lookahead_ms: int
     """How far past a picture's own start (40 ms * k) the sound is that can still change it."""
+    first_coefficient: int = 0
+    """Number of the first of the twelve MFCC that it hears: 0, the log energy, or 1."""
     name: str
     sees_pixels: bool = False
     """Whether `encode_emotion` needs the pictures of a clip; such a model cannot wear presets."""
@@ -126,7 +128,7 @@ class TalkingHead(ABC, Generic[Portrait, State]):
         """One step of motion.
 
         Args:
-            audio_features: [B, 28, 13] float32, the MFCC window of this step.
+            audio_features: [B, 28, 12] float32, the MFCC window of this step.
             pose: [B, POSE_DIMS] float32.
             emotion: [B, EMOTION_DIMS] float32, a feature or a weighted sum of features.
             portrait: from `encode_portrait`.

@@ -23,7 +23,7 @@ class FaceStream(Protocol):
         """Advance by one step of 40 ms.
 
         Args:
-            features: [28, 13] float32, the MFCC window of this step.
+            features: [28, 12] float32, the MFCC window of this step.
             render: False when the picture would be too late: the state advances, nothing is drawn.
 
         Returns:
@@ -64,6 +64,8 @@ class FaceEngine(Protocol):
 
     lookahead_ms: int
     """How far past a picture's own start the sound is that its features may contain."""
+    first_coefficient: int
+    """Number of the first of the twelve MFCC that it hears: 0, the log energy, or 1."""
     size: int
     """Side of the square picture in px."""
 

@@ -32,7 +32,7 @@ class HeardStep(NamedTuple):
     """What the engine needs for step k, and the sound that goes out with its picture.
 
     k: the number of the step.
-    features: [28, 13] float32, the MFCC window.
+    features: [28, 12] float32, the MFCC window.
     sound: [1920] int16, 48 kHz mono.
     """
 
@@ -44,15 +44,16 @@ class HeardStep(NamedTuple):
 class Ingest:
     """Decoder, concealment and features of one caller."""
 
-    def __init__(self, lookahead_ms: int) -> None:
+    def __init__(self, lookahead_ms: int, first_coefficient: int = 0) -> None:
         """A caller who has said nothing yet.
 
         Args:
             lookahead_ms: how far past its own start a picture hears, the engine's figure.
+            first_coefficient: of the MFCC, the engine's figure.
         """
         self._decoder = OpusDecoder()
         self._decimator = Decimator()
-        self._features = MfccWindows(lookahead_ms * SAMPLE_RATE // 1000)
+        self._features = MfccWindows(lookahead_ms * SAMPLE_RATE // 1000, first_coefficient)
         self._sound = np.empty(0, np.int16)  # not yet a whole step
         self._cut: deque[np.ndarray] = deque()  # steps that wait for their features: the lookahead
         self._last = np.zeros(FADE_SAMPLES, np.int16)

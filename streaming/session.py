@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from streaming.camera import Camera
 from streaming.face import FaceEngine
+from streaming.ingest import Ingest
 from streaming.metrics import Metrics
 from streaming.playout import Publication, Step
 from streaming.sound_source import SoundSource
@@ -85,7 +86,8 @@ class Session:
         self._source, self._metrics = source, metrics
         self._lookahead_ms = engine.lookahead_ms
         self._face, self._camera = engine.open_stream(seed), camera
-        self._maker = StepMaker(self._face, engine.lookahead_ms, metrics)
+        ingest = Ingest(engine.lookahead_ms, engine.first_coefficient)
+        self._maker = StepMaker(self._face, ingest, metrics)
         # one thread: the face and the decoder have state, and steps must stay in order
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"face-{name}")
         self._muted = False

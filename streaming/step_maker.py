@@ -26,16 +26,15 @@ REMEMBERED_STEPS = 250
 class StepMaker:
     """One caller's ears and face. Not thread-safe: one worker calls it."""
 
-    def __init__(self, face: FaceStream, lookahead_ms: int, metrics: Metrics) -> None:
+    def __init__(self, face: FaceStream, ingest: Ingest, metrics: Metrics) -> None:
         """A caller who has said nothing yet.
 
         Args:
             face: of this caller.
-            lookahead_ms: how far past its own start a picture hears.
+            ingest: hears this caller as the face wants to.
             metrics: the server's counters.
         """
-        self._face, self._metrics = face, metrics
-        self._ingest = Ingest(lookahead_ms)
+        self._face, self._ingest, self._metrics = face, ingest, metrics
         self._colours, self._encoder = EncoderColours(), OpusEncoder()
         self._step_ms: deque[float] = deque(maxlen=REMEMBERED_STEPS)
         self.late_steps = 0

@@ -29,7 +29,7 @@ def turned_picture(avatar: Avatar, yaw: float) -> np.ndarray:
     """The silent neutral portrait with its head turned by degrees, [S, S, 3] uint8 RGB."""
     model, pose = avatar.model, torch.zeros(1, POSE_DIMS)
     pose[0, YAW] = yaw
-    silence, neutral = torch.zeros(1, 28, 13), torch.zeros(1, model.emotion_dims)
+    silence, neutral = torch.zeros(1, 28, 12), torch.zeros(1, model.emotion_dims)
     motion, _ = model.step(silence, pose, neutral, avatar.portrait, model.init_state())
     return model.render(avatar.portrait, motion)
 

@@ -95,7 +95,8 @@ def spoken_motions(
     rows = smooth(rows, HEAD_SIGMA_FRAMES)
     rows[:, BLINK] = blink_closure(clip.track.blendshapes[:, BLINK_SCORES].mean(1))
     feelings = head.encode_emotion(without_speech(clip.track))
-    windows = windows_of(clip.sound, head.lookahead_ms * head.sample_rate // 1000)
+    lookahead = head.lookahead_ms * head.sample_rate // 1000
+    windows = windows_of(clip.sound, lookahead, head.first_coefficient)
     state = head.init_state()
     for window, row, feeling in zip(windows, rows, feelings, strict=True):
         motion, state = head.step(

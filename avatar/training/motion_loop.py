@@ -244,7 +244,7 @@ def closures(gap: Tensor) -> Tensor:
 
 
 def windows(rows: Tensor) -> Tensor:
-    """MFCC rows [B, 4 T + 24, 13] -> windows [B, T, 28, 13]."""
+    """MFCC rows [B, 4 T + 24, 12] -> windows [B, T, 28, 12]."""
     return rows.unfold(1, 28, 4).transpose(2, 3)
 
 

@@ -35,7 +35,7 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
 
 
 def cepstra(spectra: np.ndarray) -> np.ndarray:
-    """Log energy and coefficients 1 .. 12 of log mel spectra, [..., 26] -> [..., 13] float32.
+    """Log energy and coefficients 1 .. 11 of log mel spectra, [..., 26] -> [..., 12] float32.
 
     The bands' energies sum up to the whole but for the outermost bins.
     """
@@ -74,8 +74,8 @@ def _filters() -> np.ndarray:
 
 @cache
 def _to_cepstrum() -> np.ndarray:
-    """The liftered DCT-II without its constant, [26, 12]."""
-    n = np.arange(1, COEFFICIENTS + 1)
+    """The liftered DCT-II without its constant, [26, 11]."""
+    n = np.arange(1, COEFFICIENTS)
     angles = np.pi * (np.arange(FILTERS)[:, None] + 0.5) * n / FILTERS
     lifter = 1 + 11 * np.sin(np.pi * n / 22)
     return np.cos(angles) * np.sqrt(2 / FILTERS) * lifter

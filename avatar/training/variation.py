@@ -36,7 +36,7 @@ and get ready to speak."""
 NEUTRAL = np.array(VISEMES["ə"].target, np.float32)
 SILENT = -18.0
 """Log mel energy of the pauses between utterances, whose loudest rows lie near 3."""
-NOTHING = np.append(np.log(np.finfo(float).eps), np.zeros(COEFFICIENTS)).astype(np.float32)
+NOTHING = np.append(np.log(np.finfo(float).eps), np.zeros(COEFFICIENTS - 1)).astype(np.float32)
 """The MFCC of digital silence."""
 
 
@@ -71,7 +71,7 @@ OWN_VOICE = Variety(tract=0.0, speed=0.0, voice=0.0)
 class Examples(NamedTuple):
     """N takes of T = FRAMES pictures.
 
-    rows: [N, 4 T + 24, 13] float32, MFCC.
+    rows: [N, 4 T + 24, 12] float32, MFCC.
     measures: [N, T, 5] float32, `visemes.MEASURES`.
     sounds: [N, T] int64, class of the phoneme, -1 where it is unknown.
     """
@@ -108,8 +108,9 @@ def new_examples(
     spectra = np.stack([take.spectra for take in takes])
     spectra = varied(spectra, rng, variety)
     rows = cepstra(spectra + TO_NEPER * rng.uniform(-40, 0, (count, 1, 1)).astype(np.float32))
-    noise = rng.normal(0, variety.voice, (count, COEFFICIENTS, COEFFICIENTS))
-    rows[..., 1:] = rows[..., 1:] @ (np.eye(COEFFICIENTS) + noise).astype(np.float32)
+    shape = rows[..., 1:]
+    noise = rng.normal(0, variety.voice, (count, shape.shape[2], shape.shape[2]))
+    rows[..., 1:] = shape @ (np.eye(shape.shape[2]) + noise).astype(np.float32)
     begin = np.where(rng.random(count) < 0.15, rng.integers(0, ROWS // 4, count), 0)
     rows[np.arange(ROWS) < begin[:, None]] = NOTHING  # a microphone that opens late
     at = (FIRST_ROW + 4 * np.arange(FRAMES)).astype(int)

@@ -62,6 +62,7 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
 
     name = "eamm"
     lookahead_ms = 175
+    first_coefficient = 1
     sees_pixels = True
     emotion_dims = EMOTION_DIMS + 1
     """f_e, and how much of it there is: 1 for a feature, the sum of the weights for a blend."""
@@ -159,12 +160,7 @@ class EammTalkingHead(TalkingHead[EammPortrait, EammState]):
         """The key points of one step of B callers; inputs as those of `step`, on the device."""
         own, pose_state = self._pose(person, turn, state.pose)
         identity = person.identity.expand(len(sound), -1)
-        features, memory = self.a2fd.audio_feature.step(
-            sound[..., 1:],
-            own,
-            identity,
-            state.motion,  # the published networks hear no energy
-        )
+        features, memory = self.a2fd.audio_feature.step(sound, own, identity, state.motion)
         neutral = self.a2fd.kp_detector_a(features)
         flat = neutral.flat()
         smooth, point_state = POINT_FILTER.step(flat, state.points)

@@ -1,6 +1,6 @@
 """Audio to motion of model `lite`: EAMM's Audio2Facial-Dynamics at small width.
 
-f_I (neutral key points), f_a (a 28 x 13 MFCC window) and f_p (head pose) join in an LSTM whose
+f_I (neutral key points), f_a (a 28 x 12 MFCC window) and f_p (head pose) join in an LSTM whose
 output is decoded to weights of the rig's speech expressions, so that every output is a face that
 can be; their linear basis gives the displacement of key points and jacobians. Read next:
 `models/lite/head.py`.
@@ -19,7 +19,7 @@ from models.checkpoints import load_tensors
 from models.lite.rig import Rig
 from models.stateful import Stateful
 
-ROWS, COEFFICIENTS, ROWS_PER_STEP = 28, 13, 4
+ROWS, COEFFICIENTS, ROWS_PER_STEP = 28, 12, 4
 """Shape of an MFCC window, whose first coefficient is the log energy, and how much of it is new."""
 FAR = 5.0
 """Standard deviations from its running mean at which a coefficient is cut off: digital silence."""
@@ -63,7 +63,7 @@ class MotionState(NamedTuple):
     """One stream's memory.
 
     hidden, cell: [1, B, H] float32 of the LSTM.
-    mean: [B, 13] float32, running mean of the MFCC rows heard so far.
+    mean: [B, 12] float32, running mean of the MFCC rows heard so far.
     weight: [B, 1] float32, how many rows that mean stands for.
     """
 
@@ -85,8 +85,8 @@ class AudioToMotion(Stateful[MotionState]):
     dj_basis: Tensor  # [N, K, 2, 2]
     gap_basis: Tensor  # [N], how far each shape parts the inner lips
     x_generic: Tensor  # [K, 2]
-    mfcc_mean: Tensor  # [13]
-    mfcc_scale: Tensor  # [13]
+    mfcc_mean: Tensor  # [12]
+    mfcc_scale: Tensor  # [12]
     pose_scale: Tensor  # [6]
     gain: Tensor  # [], gives back the range that a mean over all that the sound allows takes away
 
@@ -145,7 +145,7 @@ class AudioToMotion(Stateful[MotionState]):
         """Advance by one picture.
 
         Args:
-            audio: [B, 28, 13] float32, the MFCC window.
+            audio: [B, 28, 12] float32, the MFCC window.
             pose: [B, 6] float32, the first six of POSE_DIMS.
             identity: [B, D] float32 from `encode_identity`.
             state: from `init_state` or the previous step; left unchanged.
@@ -178,6 +178,8 @@ class AudioToMotion(Stateful[MotionState]):
         B, T = audio.shape[:2]
         mean, state = self._running_mean(audio, state)
         window = ((audio - mean[:, :, None]) / self.mfcc_scale).clamp(-FAR, FAR)
+        energy = window[..., :1].where(has_shape(audio), -FAR)
+        window = torch.cat([energy, window[..., 1:]], dim=-1)
         heard = self.audio(window.flatten(0, 1).transpose(1, 2)).unflatten(0, (B, T))
         inputs = torch.cat(
             [heard, self.pose(pose / self.pose_scale), identity[:, None].expand(B, T, -1)], dim=-1
@@ -197,10 +199,10 @@ class AudioToMotion(Stateful[MotionState]):
         return dx, dj
 
     def _running_mean(self, audio: Tensor, state: MotionState) -> tuple[Tensor, MotionState]:
-        """Mean of the rows heard so far, [B, T, 13]; digital silence (no shape) does not count."""
+        """Mean of the rows heard so far, [B, T, 12]; digital silence (no shape) does not count."""
         rows = audio[:, :, -ROWS_PER_STEP:]
-        heard = (rows[..., 1:].abs().amax(-1, keepdim=True) > 1e-3).float()
-        counts, sums = heard.sum(2), (rows * heard).sum(2)  # [B, T, 1], [B, T, 13]
+        heard = has_shape(rows).float()
+        counts, sums = heard.sum(2), (rows * heard).sum(2)  # [B, T, 1], [B, T, 12]
         keep = 1.0 - 1.0 / self.config.mean_steps
         mean, weight, means = state.mean, state.weight, []
         for t in range(audio.shape[1]):
@@ -210,6 +212,11 @@ class AudioToMotion(Stateful[MotionState]):
             weight = total
             means.append(mean)
         return torch.stack(means, dim=1), state._replace(mean=mean, weight=weight)
+
+
+def has_shape(rows: Tensor) -> Tensor:
+    """Which MFCC rows [..., 12] are not digital silence, [..., 1] bool."""
+    return rows[..., 1:].abs().amax(-1, keepdim=True) > 1e-3
 
 
 def speech_basis(rig: Rig) -> tuple[Tensor, Tensor]:

@@ -57,7 +57,7 @@ def test_an_engine_of_tiny_eamm_wears_a_still(still, tmp_path):
     )
     assert set(avatar.emotions) == {"neutral", "happy"}
     assert avatar.emotions["happy"].shape == (1, EMOTION_DIMS + 1)
-    silence = np.zeros((28, 13), np.float32)
+    silence = np.zeros((28, 12), np.float32)
     calm, glad = avatar.open_stream(seed=0), avatar.open_stream(seed=0)
     calm.control({"type": "emotion", "name": "neutral", "ease_ms": 0})
     pictures = [stream.step(silence) for stream in (calm, glad)]

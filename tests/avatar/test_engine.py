@@ -63,7 +63,7 @@ def test_a_picture_left_out_does_not_change_the_next(avatar, sound):
 
 
 def settle(stream, steps=15):
-    silence = np.zeros((28, 13), np.float32)
+    silence = np.zeros((28, 12), np.float32)
     return [stream.step(silence) for _ in range(steps)][-1].astype(int)
 
 

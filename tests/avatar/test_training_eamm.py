@@ -67,7 +67,7 @@ def test_trained_weights_talk(trained, synthetic):
     head = EammTalkingHead(trained)
     portrait = head.encode_portrait(paint_face())
     motions = head.forward(
-        torch.from_numpy(windows_of(np.zeros(640 * 3, np.float32), 2800))[None],
+        torch.from_numpy(windows_of(np.zeros(640 * 3, np.float32), 2800, 1))[None],
         torch.zeros(1, 3, POSE_DIMS),
         torch.zeros(1, 3, head.emotion_dims),
         portrait,

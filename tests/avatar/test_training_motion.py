@@ -180,7 +180,7 @@ def test_new_examples_differ_and_repeat_with_the_seed(tones):
     voices = Voices([tones], np.ones(1))
     first, again = (new_examples(voices, 3, np.random.default_rng(0)) for _ in range(2))
     other = new_examples(voices, 3, np.random.default_rng(1))
-    assert first.rows.shape == (3, 4 * FRAMES + 24, 13)
+    assert first.rows.shape == (3, 4 * FRAMES + 24, 12)
     assert first.measures.shape == (3, FRAMES, 5)
     np.testing.assert_array_equal(first.rows, again.rows)
     assert not np.array_equal(first.rows, other.rows)

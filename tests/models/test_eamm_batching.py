@@ -53,7 +53,7 @@ def talk(head: EammTalkingHead, seed: int) -> Caller:
     emotion = head.encode_emotion(paint_clip(1))
 
     def heard() -> tuple:
-        sound = torch.randn(1, 28, 13, generator=random)
+        sound = torch.randn(1, 28, 12, generator=random)
         return sound, torch.randn(1, POSE_DIMS, generator=random), emotion
 
     _, state = head.step(*heard(), portrait, head.init_state())
@@ -175,7 +175,7 @@ def test_an_error_reaches_everybody_in_the_batch_and_the_next_is_served(head):
 
 def test_streams_of_one_engine_share_steps_and_keep_their_faces(folder):
     avatar = Avatar.load(model="eamm", weights=folder, device="cpu", size=256, pose="none")
-    sounds = np.random.default_rng(0).normal(size=(3, 5, 28, 13)).astype(np.float32)
+    sounds = np.random.default_rng(0).normal(size=(3, 5, 28, 12)).astype(np.float32)
 
     def play(seed: int) -> list[np.ndarray]:
         stream = avatar.open_stream(seed)

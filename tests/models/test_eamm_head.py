@@ -32,7 +32,7 @@ def portrait(head):
 @pytest.fixture(scope="module")
 def inputs(head):
     random = torch.Generator().manual_seed(0)
-    sound = torch.randn(1, T, 28, 13, generator=random)
+    sound = torch.randn(1, T, 28, 12, generator=random)
     pose = 5 * torch.randn(1, T, POSE_DIMS, generator=random)
     emotion = head.encode_emotion(paint_clip(T))[None]
     return sound, pose, emotion
@@ -110,7 +110,7 @@ def test_a_picture_computes_nothing_again_of_the_portrait_or_the_emotion(folder,
 
 def test_callers_in_one_batch_do_not_hear_each_other(head, inputs, portrait):
     sound, pose, emotion = inputs
-    other = torch.randn(1, T, 28, 13, generator=torch.Generator().manual_seed(9))
+    other = torch.randn(1, T, 28, 12, generator=torch.Generator().manual_seed(9))
     both = [torch.cat([sound, other]), pose.expand(2, -1, -1), emotion.expand(2, -1, -1)]
     together = play(head, both, portrait)
     alone = play(head, inputs, portrait)
@@ -126,7 +126,7 @@ def test_a_motion_hears_175_ms_ahead_and_no_further(head, portrait):
     end = k * head.samples_per_frame + lookahead
 
     def motion_of(samples: np.ndarray) -> torch.Tensor:
-        windows = torch.from_numpy(windows_of(samples, lookahead))[None]
+        windows = torch.from_numpy(windows_of(samples, lookahead, head.first_coefficient))[None]
         n = windows.shape[1]
         rest = torch.zeros(1, n, POSE_DIMS), torch.zeros(1, n, head.emotion_dims)
         return play(head, (windows, *rest), portrait)[k]
@@ -165,7 +165,7 @@ def test_the_key_points_are_composed_as_published(head, inputs, portrait):
         for t in range(T):
             turn = torch.from_numpy(turns[t : t + 1]).float()
             identity = portrait.person.identity
-            face_map, state = network.step(sound[:, t, :, 1:], turn, identity, state)
+            face_map, state = network.step(sound[:, t], turn, identity, state)
             points = head.a2fd.kp_detector_a(face_map)
             feature = emotion[:, t, : TINY.emotion_dims]
             neutral.append(points.flat().numpy()[0])

@@ -11,7 +11,7 @@ STEPS = 20
 @pytest.fixture(scope="module")
 def inputs():
     rng = np.random.default_rng(0)
-    audio = torch.from_numpy(rng.normal(0, 8, (2, STEPS, 28, 13)).astype(np.float32))
+    audio = torch.from_numpy(rng.normal(0, 8, (2, STEPS, 28, 12)).astype(np.float32))
     pose = torch.from_numpy(rng.normal(0, 0.2, (2, STEPS, POSE_DIMS)).astype(np.float32))
     emotion = torch.from_numpy(rng.normal(0, 0.02, (2, STEPS, 512)).astype(np.float32))
     return audio, pose.clamp(0, 1), emotion

@@ -21,7 +21,7 @@ def network(rig) -> AudioToMotion:
 
 def inputs(rig: Rig, batch: int, frames: int) -> tuple[torch.Tensor, ...]:
     torch.manual_seed(0)
-    audio = torch.randn(batch, frames, 28, 13) * 8
+    audio = torch.randn(batch, frames, 28, 12) * 8
     pose = torch.randn(batch, frames, 6) * 5
     x0 = rig.x + torch.randn(batch, rig.n_points, 2) * 0.02
     return audio, pose, x0, torch.eye(2).expand(batch, rig.n_points, 2, 2)
@@ -88,7 +88,7 @@ def lip_gap(rig: Rig, dx: torch.Tensor) -> torch.Tensor:
 def test_the_mouth_stays_shut_in_digital_silence(rig, network):
     _, pose, _, j0 = inputs(rig, 1, 250)
     identity = network.encode_identity(rig.x[None], j0)
-    dx, _ = network(torch.zeros(1, 250, 28, 13), pose * 0, identity)
+    dx, _ = network(torch.zeros(1, 250, 28, 12), pose * 0, identity)
     assert lip_gap(rig, dx)[0, 25:].abs().max() < 0.02
 
 
@@ -105,7 +105,7 @@ def test_digital_silence_does_not_move_the_running_mean(rig, network):
     _, pose, x0, j0 = inputs(rig, 1, 1)
     state = network.init_state()
     _, _, after = network.step(
-        torch.zeros(1, 28, 13), pose[:, 0], network.encode_identity(x0, j0), state
+        torch.zeros(1, 28, 12), pose[:, 0], network.encode_identity(x0, j0), state
     )
     torch.testing.assert_close(after.mean, state.mean)
 

@@ -45,7 +45,7 @@ class MeterStream:
         self.settings: dict[str, Any] = {"emotion": {"neutral": 1.0}, "strength": 1.0}
 
     def step(self, features: np.ndarray, render: bool = True) -> np.ndarray | None:
-        assert features.shape == (28, 13) and features.dtype == np.float32
+        assert features.shape == (28, 12) and features.dtype == np.float32
         index, self.index = self.index, self.index + 1
         if not render:
             return None
@@ -89,7 +89,7 @@ class MeterStream:
 class MeterEngine:
     """The meter for all callers."""
 
-    lookahead_ms = 80
+    lookahead_ms, first_coefficient = 80, 0
 
     def __init__(self, size: int = 512) -> None:
         self.size = size
