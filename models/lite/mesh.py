@@ -29,6 +29,11 @@ NECK_RADIUS = 1.3
 SIDE_DEPTH = 1.0
 """How deep the outline of the head lies beside the face, at its ears, inter-ocular distances; read
 off the neutral head of ICT-FaceKit. PIVOT[2] above."""
+HAIR = (1.2, 1.35)
+"""Radii of the head's outline up to which it shows ears, and from which on full hair."""
+HAIR_DEPTH, HAIR_BEND = 0.6, 2.5
+"""How deep the outline of full hair lies beside the face, inter-ocular distances, and the power
+with which it bends back there: most of it lies beside the cheeks."""
 BEHIND_JAW = 0.05
 """Radii beyond the jaw's outline within which the surface drops to the neck."""
 THROAT_DEPTH, NECK_SIDE_DEPTH, NECK_SLOPE = 0.33, 0.78, 0.3
@@ -70,7 +75,7 @@ def surround(landmarks: np.ndarray, own: HeadPose, matte: np.ndarray) -> Surroun
     """Lay rings around the face and a grid over the rest of the picture.
 
     The head is round: between the outline of the face and its own, which the matte shows, its top
-    bends away and its sides run straight back. The neck lies behind the jaw.
+    and full hair bend away and bare sides run straight back. The neck lies behind the jaw.
 
     Args:
         landmarks: [>=468, 3] float32 px.
@@ -85,7 +90,12 @@ def surround(landmarks: np.ndarray, own: HeadPose, matte: np.ndarray) -> Surroun
     radius = _radius(points, oval, centre)
     rim = landmarks[FACE_OVAL, 2] - _eye_depth(landmarks)
     near, edge, end, bend, neck, below = _around(
-        points, oval, centre, rim, outline, *_outline(oval, centre, own), *_neck(oval, centre, own)
+        points,
+        oval,
+        centre,
+        rim,
+        *_outline(oval, centre, outline, own),
+        *_neck(oval, centre, own),
     )
     away = np.clip((radius - 1) / (edge - 1), 0, 1)
     depth = near + (end - near) * away**bend
@@ -122,14 +132,21 @@ def head_outline(oval: np.ndarray, centre: np.ndarray, matte: np.ndarray) -> np.
     return np.average(rolled, axis=0, weights=(1, 2, 3, 4, 3, 2, 1))
 
 
-def _outline(oval: np.ndarray, centre: np.ndarray, own: HeadPose) -> tuple[np.ndarray, np.ndarray]:
-    """Depth of the head's outline in the direction of each point of the face's, px, and its bend.
+def _outline(
+    oval: np.ndarray, centre: np.ndarray, outline: np.ndarray, own: HeadPose
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the head ends in the direction of each point of the face's outline, three of [36].
 
-    With the second power of the way there the depth grows above, with the first beside the face.
+    Its radius, its depth there in px, and the power of the way there with which that depth grows.
     """
-    up = np.clip((centre - oval)[:, 1] / np.abs((oval - centre)[:, 1]).max(), 0, 1)
-    depth = own.scale * (SIDE_DEPTH + (PIVOT[2] - SIDE_DEPTH) * up)
-    return depth, 1 + np.minimum(1.5 * up, 1)
+    up = (centre - oval)[:, 1] / np.abs((oval - centre)[:, 1]).max()
+    beside, up = np.abs(up) < 0.3, np.clip(up, 0, 1)
+    above = np.minimum(1.5 * up, 1)
+    hair = smoothstep(outline, *HAIR)
+    hair *= 1 - above * (1 - hair[beside].mean())
+    side = SIDE_DEPTH + hair * (HAIR_DEPTH - SIDE_DEPTH)
+    bend = 1 + above + hair * (HAIR_BEND - 1 - above)
+    return outline + hair * BEHIND_OUTLINE, own.scale * (side + (PIVOT[2] - side) * up), bend
 
 
 def _neck(oval: np.ndarray, centre: np.ndarray, own: HeadPose) -> tuple[np.ndarray, np.ndarray]:

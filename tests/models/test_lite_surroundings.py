@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from models.lite.mesh import NECK_LENGTH, SIDE_DEPTH
+from models.lite.mesh import FACE_OVAL, NECK_LENGTH, SIDE_DEPTH, surround
 from models.lite.picture import place_vertices
 from models.lite.portrait import crisp
+from models.lite.pose import PIVOT
 from models.talking_head import POSE_DIMS
 
 CHIN = 152
@@ -82,11 +83,20 @@ def test_an_enlarged_portrait_is_sharpened_less(demonstration_face):
     assert 1 < sharpened(enlarged) < 0.95 * sharpened(image)
 
 
-def test_a_head_keeps_its_width_when_it_nods(lite_portrait, moved):
-    """What lies beside the cheeks is as deep as the pivot of the neck: it hardly moves."""
-    away, points = moved(pitch=20)
-    eyes = lite_portrait.source[[33, 263]].mean(0)
-    x, y = (points - eyes).T / lite_portrait.own.scale
-    beside = (np.abs(y) < 0.3) & (np.abs(x) > 1.1) & (np.abs(x) < 1.5)
-    assert beside.sum() >= 4
-    assert np.abs(away[beside, 1]).max() < 0.15 * lite_portrait.own.scale
+def test_ears_are_as_deep_as_the_pivot_and_full_hair_lies_beside_the_cheeks(
+    lite_portrait, demonstration_face
+):
+    own, landmarks = lite_portrait.own, demonstration_face.landmarks
+    oval = landmarks[FACE_OVAL, :2]
+    centre = oval.mean(0)
+    eyes = landmarks[[33, 263], :2].mean(0)
+    depths = []
+    for outline in (1.12, 1.5):
+        head = np.rint(centre + outline * (oval - centre)).astype(np.int32)
+        matte = cv2.fillPoly(np.zeros(demonstration_face.matte.shape, np.uint8), [head], 255)
+        face = surround(landmarks, own, matte).face
+        x, y = ((own.shift + own.scale * (face @ own.rotation.T)[:, :2] - eyes) / own.scale).T
+        beside = (np.abs(y) < 0.3) & (np.abs(x) > 1.0) & (np.abs(x) < 1.15)
+        depths.append((face @ own.rotation.T)[beside, 2].mean())
+    assert depths[0] == pytest.approx(PIVOT[2], abs=0.1)
+    assert depths[1] < depths[0] - 0.2
