@@ -59,8 +59,8 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
     pose = motion.pose[0].numpy()
     face = talking_face(rig, portrait, motion.x[0], motion.jacobian[0])
     target = place_vertices(portrait, face, pose)
-    moved = face[:, 1] - portrait.neutral[:, 1]
-    pixels = folded(portrait.pixels, portrait.wrinkles, moved)
+    moved = face - portrait.neutral
+    pixels = folded(portrait.pixels, portrait.wrinkles, moved[:, :2])
     closed = closures(face, portrait.neutral)
     close_lids(pixels, portrait.lids, closed)
     out = portrait.background.copy()

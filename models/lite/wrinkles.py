@@ -38,10 +38,14 @@ BROW_INNER, BROW_OUTER = (107, 336, 66, 296), (105, 334, 63, 293)
 WINGS, CORNERS = (129, 358), (61, 291)
 FULL_FROWN, FULL_RAISE, FULL_SNEER, FULL_SMILE, OWN_SMILE = 0.055, 0.08, 0.07, 0.11, 0.06
 """Inter-ocular distances that brows, wings of the nose and corners move at a fold's deepest."""
+FULL_DRAWN, FULL_KNOT = 0.018, 0.035
+"""The same for brows that frown while they rise, as in grief and fear: nearer, and up."""
 DEPTH = {"frown": 0.20, "between": 0.09, "nose": 0.10, "forehead": 0.12, "smile": 0.13}
 """Share of the light that the deepest fold takes."""
 WIDTH = 0.012
 """Standard deviation of a fold across, inter-ocular distances."""
+TINT = (0.75, 1.05, 1.2)
+"""How much of a fold's depth each colour takes: light that skin throws into a fold is red."""
 RIDGE = 0.15
 """How much lighter the skin beside a fold is, in depths of the fold."""
 OWN_REACH, OWN_SIZES = 0.065, (0.008, 0.2)
@@ -55,7 +59,7 @@ class Fold(NamedTuple):
     """One family of folds.
 
     top, left: corner of its patch in the portrait, px.
-    shade: [h, w, 1 or 3] float32, change of brightness at full depth, negative in the fold.
+    shade: [h, w, 3] float32, change of brightness at full depth, negative in the fold.
     """
 
     top: int
@@ -136,7 +140,7 @@ def _fold(
         profile = 0.7 * np.exp(-0.5 * d**2) + 0.3 * np.exp(-0.5 * (d / 2.5) ** 2)
         profile -= RIDGE * np.exp(-0.5 * ((d - 4) / 1.5) ** 2)
         ends = np.clip(4 * along * (1 - along), 0, 1)
-        fold.shade[..., 0] -= depth * profile * np.sqrt(ends)
+        fold.shade[...] -= (depth * profile * np.sqrt(ends))[..., None] * np.array(TINT, np.float32)
     return fold
 
 
@@ -161,7 +165,7 @@ def _patch(points: np.ndarray, margin: float, size: int) -> Fold:
     """An empty fold around points px."""
     left, top = np.maximum(np.floor(points.min(0) - margin), 0).astype(int)
     right, bottom = np.minimum(np.ceil(points.max(0) + margin), size - 1).astype(int)
-    return Fold(int(top), int(left), np.zeros((bottom - top, right - left, 1), np.float32))
+    return Fold(int(top), int(left), np.zeros((bottom - top, right - left, 3), np.float32))
 
 
 def _grid(fold: Fold) -> np.ndarray:
@@ -177,7 +181,7 @@ def _joined(a: Fold, b: Fold) -> Fold:
     top, left = min(a.top, b.top), min(a.left, b.left)
     bottom = max(f.top + f.shade.shape[0] for f in (a, b))
     right = max(f.left + f.shade.shape[1] for f in (a, b))
-    shade = np.zeros((bottom - top, right - left, 1), np.float32)
+    shade = np.zeros((bottom - top, right - left, 3), np.float32)
     for f in (a, b):
         h, w = f.shade.shape[:2]
         shade[f.top - top : f.top - top + h, f.left - left : f.left - left + w] += f.shade
@@ -204,22 +208,30 @@ def folded(pixels: np.ndarray, wrinkles: Wrinkles, moved: np.ndarray) -> np.ndar
     Args:
         pixels: [S, S, 4] uint8, premultiplied.
         wrinkles: the folds of this portrait.
-        moved: [468] float32, how far the mesh has moved down from its rest, inter-ocular distances.
+        moved: [468, 2] float32, how far the mesh has moved right and down from its rest,
+            inter-ocular distances.
 
     Returns:
         [S, S, 4] uint8.
     """
     inner, outer, wings, corners = (
-        float(moved[list(group)].mean()) for group in (BROW_INNER, BROW_OUTER, WINGS, CORNERS)
+        float(moved[list(group), 1].mean()) for group in (BROW_INNER, BROW_OUTER, WINGS, CORNERS)
     )
+    knot = min(_drawn_together(moved) / FULL_DRAWN, -inner / FULL_KNOT)
     out = pixels.copy()
-    _apply(out, wrinkles.frown, inner / FULL_FROWN)
+    _apply(out, wrinkles.frown, max(inner / FULL_FROWN, knot))
     _apply(out, wrinkles.nose, -wings / FULL_SNEER)
     _apply(out, wrinkles.centre, -inner / FULL_RAISE)
     _apply(out, wrinkles.sides, -outer / FULL_RAISE)
     _apply(out, wrinkles.smile, (max(-corners, -wings) - max(wrinkles.smiled, 0)) / FULL_SMILE)
     _apply(out, wrinkles.own, min((wrinkles.smiled + corners) / OWN_SMILE, 1.0))
     return out
+
+
+def _drawn_together(moved: np.ndarray) -> float:
+    """How much nearer the inner ends of the brows are, inter-ocular distances."""
+    left, right = BROW_INNER[:2]
+    return float(moved[left, 0] - moved[right, 0])
 
 
 def _apply(out: np.ndarray, fold: Fold, amount: float) -> None:

@@ -4,11 +4,12 @@ import pytest
 from models.lite.wrinkles import BROW_INNER, CORNERS, folded
 
 
-def moved(**shifts):
-    """How far the mesh has moved down, [468] float32; by group of vertices."""
-    out = np.zeros(468, np.float32)
+def moved(drawn=0.0, **shifts):
+    """How far the mesh has moved, [468, 2] float32: down by group of vertices, brows together."""
+    out = np.zeros((468, 2), np.float32)
     for group, shift in shifts.items():
-        out[list({"brows": BROW_INNER, "corners": CORNERS}[group])] = shift
+        out[list({"brows": BROW_INNER, "corners": CORNERS}[group]), 1] = shift
+    out[list(BROW_INNER[:2]), 0] = drawn / 2, -drawn / 2
     return out
 
 
@@ -25,6 +26,14 @@ def test_lowered_brows_fold_the_skin_between_them_and_nowhere_else(lite_portrait
     assert len(darker) > 10
     assert (left < darker[:, 1]).all() and (darker[:, 1] < right).all()
     assert darker[:, 0].max() < lite_portrait.source[[133, 362], 1].max()
+
+
+def test_raised_brows_fold_the_skin_between_them_only_when_drawn_together(lite_portrait):
+    own = lite_portrait.wrinkles._replace(smiled=0.0)
+    x, y = lite_portrait.source[[55, 285], 0], lite_portrait.source[[151, 168], 1]
+    between = np.s_[int(y[0]) : int(y[1]), int(x[0]) : int(x[1])]
+    raised, knotted = (change(lite_portrait, own, brows=-0.04, drawn=d) for d in (0.0, 0.02))
+    assert knotted[between].min() < raised[between].min() - 12
 
 
 def test_a_portrait_that_wears_its_own_expression_is_untouched(lite_portrait):
