@@ -2,11 +2,11 @@
 
     python -m avatar.train feeling --data DIR
 
-Portraits wear the presets, weaker and stronger, are drawn and tracked like any clip: what the
-tracker reads then, against the portrait at rest, is laid on what it reads on real people who speak
-without emotion, and spread as much as the faces of many people differ. DIR has a manifest,
-`portraits/`, `tracks/` and `talking/`; only files that may train weights that ship are read. No
-acted footage is used.
+Portraits wear the prototypes of the emotions, weaker and stronger, are drawn and tracked like any
+clip: what the tracker reads then, against the portrait at rest, is laid on what it reads on real
+people who speak without emotion, and spread as much as the faces of many people differ. DIR has a
+manifest, `portraits/`, `tracks/` and `talking/`; only files that may train weights that ship are
+read. No acted footage is used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avatar.presets import PRESETS, SHAPE_NAMES
+from avatar.presets import PRESETS, SHAPE_NAMES, face_scores
 from avatar.speech_free import without_speech
 from avatar.training.recordings import allowed
 from models.lite.feeling import FLOOR, score_features
@@ -33,7 +33,7 @@ SIDE = 320
 """Side of the drawn portraits, px."""
 LOOKS_EACH = 14
 STRENGTH = (0.5, 1.6)
-"""Range of how strongly a portrait wears a preset."""
+"""Range of how strongly a portrait wears a prototype."""
 UNSEEN = ("_", "eyeLook", "jawLeft", "jawRight", "jawForward", "mouthLeft", "mouthRight")
 """Scores that say nothing about an emotion."""
 UPPER_FACE = ("brow", "eye", "cheekSquint", "nose")
@@ -46,9 +46,38 @@ ROUNDS, ON_PORTRAITS, AT_REST = 10, 3, 0.15
 """How often a look is used; rounds of these that stay on its portrait; share turned to rest."""
 PENALTY = 0.003
 
+# fmt: off
+PROTOTYPES: dict[str, dict[str, float]] = {
+    "sad": {  # AU 1 + 4 + 15 + 17
+        "browInnerUp": 0.63, "browDown": 0.41, "mouthFrown": 0.57, "mouthShrugLower": 0.28,
+        "mouthStretch": 0.06, "eyeBlink": 0.19,
+    },
+    "angry": {  # AU 4 + 5 + 9 + 10 + 22 + 25
+        "browDown": 0.74, "browOuterUp": 0.09, "eyeWide": 0.17, "noseSneer": 0.26,
+        "mouthUpperUp": 0.37, "mouthLowerDown": 0.37, "mouthFunnel": 0.17, "mouthFrown": 0.46,
+        "jawOpen": 0.07,
+    },
+    "fear": {  # AU 1 + 2 + 4 + 5 + 20 + 25
+        "browInnerUp": 0.63, "browOuterUp": 0.07, "browDown": 0.45, "eyeWide": 0.70,
+        "mouthStretch": 0.15, "mouthLowerDown": 0.45, "mouthFunnel": 0.05, "mouthFrown": 0.33,
+        "jawOpen": 0.08,
+    },
+    "disgusted": {  # AU 4 + 7 + 9 + 10 + 17
+        "noseSneer": 0.50, "mouthUpperUp": 0.51, "browDown": 0.48, "eyeSquint": 0.51,
+        "cheekSquint": 0.13, "mouthFrown": 0.40, "mouthShrugLower": 0.25,
+    },
+}
+# fmt: on
+"""What people show where it differs from the presets: these faces are nearer to the tables of the
+Facial Action Coding System, the presets are what is best told on a portrait."""
+FACES = dict(PRESETS) | {
+    name: FaceTrack(face_scores(weights)[None], np.zeros((1, 6), np.float32), literal=True)
+    for name, weights in PROTOTYPES.items()
+}
+
 
 class Looks(NamedTuple):
-    """Tracked faces that wear a preset; N looks.
+    """Tracked faces that wear an emotion; N looks.
 
     scores: [N, 52] float32.
     emotion: [N] int64, place in NAMES.
@@ -150,10 +179,10 @@ def _motion(
     speech: Tensor,
     rng: np.random.Generator,
 ) -> Motion:
-    """A portrait that speaks and wears a preset, each of its shapes more or less."""
+    """A portrait that speaks and wears an emotion, each of its shapes more or less."""
     from avatar.training.emotion import displacement
 
-    worn = head.worn_weights(PRESETS[name])
+    worn = head.worn_weights(FACES[name])
     varied = np.exp(rng.normal(0, 0.35, worn.shape)) * (rng.random(worn.shape) > 0.15)
     strength = rng.uniform(*STRENGTH)
     weights = (worn * torch.from_numpy((strength * varied).astype(np.float32))).clamp(max=2.0)

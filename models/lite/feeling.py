@@ -21,7 +21,7 @@ FLOOR = 0.02
 """What is added to a score before its logarithm: scores below are noise."""
 PULL = 0.85
 """How far the expression of a clip that surely means one emotion goes towards its face."""
-PLAINNESS = 1.15
+PLAINNESS = 1.4
 """How strong that face is, in presets: clips are acted, presets are worn all day."""
 SHARPNESS = 4.0
 """Exponent that turns probabilities into shares of the blended face: halfway between two emotions
@@ -59,7 +59,7 @@ def load_feelings(folder: Path | None = None) -> Feelings:
 
 
 def score_features(pairs: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Logarithms of paired scores, [F, 52] and [..., 52] float32 -> [..., F] float32."""
+    """Logarithms of paired scores [F, 52] and [..., 52] float32 -> [..., F] float32."""
     return np.log(np.clip(scores @ pairs.T, 0, 1) + FLOOR)
 
 
