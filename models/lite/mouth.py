@@ -15,6 +15,7 @@ from numba import njit
 from models.checkpoints import load_tensors
 from models.lite.own_teeth import keep_own_teeth
 from models.lite.pose import HeadPose, place, rotation_matrix
+from models.lite.seam import seam_of
 
 CORNERS = (78, 308)
 """Inner corners of the mouth, image left and image right."""
@@ -41,6 +42,7 @@ class MouthFit(NamedTuple):
     jaw_ratio: how far the lower teeth move when the chin moves by one.
     depth: distance of the front teeth behind the lips, inter-ocular distances.
     anchor: [3] float32, where the middle of the layers lies, face frame.
+    seam: 0..1, how much the portrait lacks the dark line of closed lips.
     """
 
     upper: np.ndarray
@@ -50,6 +52,7 @@ class MouthFit(NamedTuple):
     jaw_ratio: float
     depth: float
     anchor: np.ndarray
+    seam: float
 
 
 @lru_cache(maxsize=1)
@@ -126,6 +129,7 @@ def fit_mouth(
         jaw_ratio=settings["jaw_ratio"],
         depth=settings["depth"],
         anchor=(neutral[13] + neutral[14]) / 2 + np.array([0, TEETH_BELOW_LIP, 0], np.float32),
+        seam=seam_of(lips),
     )
     frame = layer_frame(mouth, own, np.zeros(6), lips[0, [0, -1]])
     to_picture = frame.to_picture(*upper.shape[:2])

@@ -23,6 +23,7 @@ from models.lite.mouth import CORNERS, draw_mouth, layer_frame
 from models.lite.portrait import OPENINGS, LitePortrait
 from models.lite.pose import place
 from models.lite.rig import Rig, skin
+from models.lite.seam import draw_seam
 from models.lite.sides import turned
 from models.lite.warp import warp as cpu_warp
 from models.lite.wrinkles import folded
@@ -143,6 +144,8 @@ def _draw_inside(
     out: np.ndarray, portrait: LitePortrait, face: np.ndarray, target: np.ndarray, pose: np.ndarray
 ) -> None:
     mouth = portrait.mouth
+    px = portrait.own.scale * (1 + float(pose[5]))
+    draw_seam(out, target[INNER_UPPER], target[INNER_LOWER], px, mouth.seam)
     frame = layer_frame(mouth, portrait.own, pose, target[list(CORNERS)])
     drop = (face[CHIN] - portrait.neutral[CHIN])[:2] * mouth.jaw_ratio
     jaw = (drop + np.array([0, LOWER_TEETH_BELOW])) * mouth.pixels_per_unit
