@@ -34,6 +34,8 @@ HAIR = (1.2, 1.35)
 HAIR_DEPTH, HAIR_BEND = 0.6, 2.5
 """How deep the outline of full hair lies beside the face, inter-ocular distances, and the power
 with which it bends back there: most of it lies beside the cheeks."""
+HEAD_AXES = np.array([0.86, 1.25, 1.08])
+"""Half the width, height and length of a head, inter-ocular distances; those of ICT-FaceKit's."""
 BEHIND_JAW = 0.05
 """Radii beyond the jaw's outline within which the surface drops to the neck."""
 THROAT_DEPTH, NECK_SIDE_DEPTH, NECK_SLOPE = 0.33, 0.78, 0.3
@@ -146,7 +148,14 @@ def _outline(
     hair *= 1 - above * (1 - hair[beside].mean())
     side = SIDE_DEPTH + hair * (HAIR_DEPTH - SIDE_DEPTH)
     bend = 1 + above + hair * (HAIR_BEND - 1 - above)
-    return outline + hair * BEHIND_OUTLINE, own.scale * (side + (PIVOT[2] - side) * up), bend
+    depth = own.scale * (side + (PIVOT[2] - side) * up) + outline * ((oval - centre) @ _tilt(own))
+    return outline + hair * BEHIND_OUTLINE, depth, bend
+
+
+def _tilt(own: HeadPose) -> np.ndarray:
+    """Slope, in x and y, of the plane in which the outline of a turned ellipsoid lies, [2]."""
+    shape = own.rotation @ np.diag(HEAD_AXES**-2.0) @ own.rotation.T
+    return -shape[2, :2] / shape[2, 2]
 
 
 def _neck(oval: np.ndarray, centre: np.ndarray, own: HeadPose) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import pytest
 from models.lite.mesh import FACE_OVAL, NECK_LENGTH, SIDE_DEPTH, surround
 from models.lite.picture import place_vertices
 from models.lite.portrait import crisp
-from models.lite.pose import PIVOT
+from models.lite.pose import PIVOT, rotation_matrix
 from models.talking_head import POSE_DIMS
 
 CHIN = 152
@@ -83,20 +83,36 @@ def test_an_enlarged_portrait_is_sharpened_less(demonstration_face):
     assert 1 < sharpened(enlarged) < 0.95 * sharpened(image)
 
 
-def test_ears_are_as_deep_as_the_pivot_and_full_hair_lies_beside_the_cheeks(
-    lite_portrait, demonstration_face
-):
-    own, landmarks = lite_portrait.own, demonstration_face.landmarks
-    oval = landmarks[FACE_OVAL, :2]
+@pytest.fixture
+def depth_beside(demonstration_face):
+    """Mean depth of what lies beside the eyes on either side of a head [2], inter-ocular distances.
+
+    Of the demonstration portrait with another pose and an outline of its head at a radius.
+    """
+    landmarks = demonstration_face.landmarks
+    oval, eyes = landmarks[FACE_OVAL, :2], landmarks[[33, 263], :2].mean(0)
     centre = oval.mean(0)
-    eyes = landmarks[[33, 263], :2].mean(0)
-    depths = []
-    for outline in (1.12, 1.5):
+
+    def depth(own, outline):
         head = np.rint(centre + outline * (oval - centre)).astype(np.int32)
         matte = cv2.fillPoly(np.zeros(demonstration_face.matte.shape, np.uint8), [head], 255)
-        face = surround(landmarks, own, matte).face
-        x, y = ((own.shift + own.scale * (face @ own.rotation.T)[:, :2] - eyes) / own.scale).T
-        beside = (np.abs(y) < 0.3) & (np.abs(x) > 1.0) & (np.abs(x) < 1.15)
-        depths.append((face @ own.rotation.T)[beside, 2].mean())
-    assert depths[0] == pytest.approx(PIVOT[2], abs=0.1)
-    assert depths[1] < depths[0] - 0.2
+        camera = surround(landmarks, own, matte).face @ own.rotation.T
+        x, y = ((own.shift + own.scale * camera[:, :2] - eyes) / own.scale).T
+        beside = [(np.abs(y) < 0.3) & (s * x > 1.0) & (s * x < 1.15) for s in (-1, 1)]
+        return np.array([camera[side, 2].mean() for side in beside])
+
+    return depth
+
+
+def test_ears_are_as_deep_as_the_pivot_and_full_hair_lies_beside_the_cheeks(
+    lite_portrait, depth_beside
+):
+    bare, full = (depth_beside(lite_portrait.own, outline).mean() for outline in (1.12, 1.5))
+    assert bare == pytest.approx(PIVOT[2], abs=0.1)
+    assert full < bare - 0.2
+
+
+def test_a_head_that_is_turned_ends_nearer_on_the_side_that_it_hides(lite_portrait, depth_beside):
+    poses = [lite_portrait.own._replace(rotation=rotation_matrix(yaw, 0, 0)) for yaw in (-15, 15)]
+    (hidden, shown), (seen, lost) = (depth_beside(own, 1.12) for own in poses)
+    assert hidden < seen - 0.15 and lost < shown - 0.15
