@@ -53,10 +53,10 @@ _FACES: dict[str, dict[str, float]] = {
         "browDown": 0.56,
         "noseSneer": 0.39,
         "mouthUpperUp": 0.55,
-        "mouthLowerDown": 0.50,
+        "mouthLowerDown": 0.42,
         "mouthFunnel": 0.24,
         "mouthFrown": 0.45,
-        "jawOpen": 0.10,
+        "jawOpen": 0.08,
     },
     "surprised": {  # AU 1 + 2 + 5 + 25 + 26
         "browInnerUp": 0.20,

@@ -22,6 +22,8 @@ TILE = 232
 SENTENCE = "My name is Bob and I am home."
 FIRST_PICTURE, EVERY, N_PICTURES = 6, 4, 8
 """Which pictures of the sentence the talking strip shows."""
+OPEN = 26
+"""A picture of the sentence with the mouth open."""
 
 
 def main() -> None:
@@ -38,11 +40,11 @@ def main() -> None:
 
 
 def worn(avatar: Avatar, weights: dict[str, float]) -> np.ndarray:
-    """The face that says a short vowel with an emotion, [S, S, 3] uint8."""
+    """The face in an open vowel of the sentence with an emotion, [S, S, 3] uint8."""
     stream = avatar.open_stream(seed=1)
     stream.control({"type": "emotion", "weights": weights, "ease_ms": 0})
-    windows = MfccWindows(avatar.lookahead_ms * 16).push(vowel())
-    return [stream.step(window) for window in windows][12]
+    windows = MfccWindows(avatar.lookahead_ms * 16).push(speech(SENTENCE))
+    return [stream.step(window) for window in windows[: OPEN + 1]][OPEN]
 
 
 def talking() -> list[tuple[str, np.ndarray]]:
@@ -59,19 +61,6 @@ def speech(sentence: str) -> np.ndarray:
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
         subprocess.run(["espeak-ng", "-s", "140", "-w", file.name, sentence], check=True)
         return read_sound(Path(file.name), 16000)[0]
-
-
-def vowel(seconds: float = 0.8) -> np.ndarray:
-    """A spoken-like 'a': a pulse train through three resonances, 16 kHz mono float32."""
-    from scipy.signal import lfilter
-
-    sound = np.zeros(int(16000 * seconds), np.float32)
-    sound[:: 16000 // 120] = 1.0
-    for formant, width in ((730, 90), (1090, 110), (2440, 170)):
-        radius = np.exp(-np.pi * width / 16000)
-        turn = 2 * np.pi * formant / 16000
-        sound = lfilter([1 - radius], [1, -2 * radius * np.cos(turn), radius**2], sound)
-    return (0.3 * sound / np.abs(sound).max()).astype(np.float32)
 
 
 def strip(faces: list[tuple[str, np.ndarray]], tile: int = TILE) -> np.ndarray:

@@ -23,7 +23,7 @@ PULL = 0.85
 """How far the expression of a clip that surely means one emotion goes towards its face."""
 PLAINNESS = 1.4
 """How strong that face is, in presets: clips are acted, presets are worn all day."""
-SHARPNESS = 4.0
+SHARPNESS = 8.0
 """Exponent that turns probabilities into shares of the blended face: halfway between two emotions
 lies a face that shows neither, so one that is twice as likely is worn nearly alone."""
 SWING = (0.6, 1.4)

@@ -30,6 +30,9 @@ from models.lite.wrinkles import folded
 from models.talking_head import POSE_DIMS, Motion
 
 CHIN = 152
+BETWEEN = np.array([1, 4, 6, 9])
+"""Places in the lips' inner contours that are no key points: where those beside them touch, so do
+they, however steep the jacobians there are."""
 LID_OVERLAP = np.tile([0.004, 0.012, 0.02, 0.025, 0.025, 0.02, 0.008], 2).astype(np.float32)
 """How far an upper lid may come down over the lower one, from the outer to the inner corner."""
 LOWER_TEETH_BELOW = 0.03
@@ -95,6 +98,13 @@ def talking_face(rig: Rig, portrait: LitePortrait, x: Tensor, jacobian: Tensor) 
 
 def _close_lips(face: np.ndarray) -> None:
     upper, lower = INNER_UPPER, INNER_LOWER
+    gap = face[lower, 1] - face[upper, 1]
+    beside = np.maximum(np.maximum(gap[BETWEEN - 1], gap[BETWEEN + 1]), 0)
+    wider = np.maximum(gap[BETWEEN] - beside, 0) / 2
+    for row in (upper, *LIP_ROWS[0]):
+        face[row[BETWEEN], 1] += wider
+    for row in (lower, *LIP_ROWS[1]):
+        face[row[BETWEEN], 1] -= wider
     crossed = face[upper, 1] > face[lower, 1]
     meeting = (0.5 * face[upper, 1] + 0.5 * face[lower, 1])[crossed]
     face[upper[crossed], 1] = face[lower[crossed], 1] = meeting

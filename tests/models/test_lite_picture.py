@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from avatar.presets import PRESETS
 from models.lite.contours import (
     INNER_LOWER,
     INNER_UPPER,
@@ -63,6 +64,17 @@ def test_a_smile_that_is_kept_still_closes_the_lips(lite, lite_portrait, demonst
 def test_the_resting_lips_touch(lite_portrait):
     gap = lite_portrait.neutral[INNER_LOWER, 1] - lite_portrait.neutral[INNER_UPPER, 1]
     assert np.abs(gap).max() < 1e-6
+
+
+@pytest.mark.parametrize("emotion", ["angry", "surprised"])
+def test_an_emotion_does_not_pinch_lips_that_touch(lite, lite_portrait, emotion):
+    n = lite.rig.n_points
+    still, flat = torch.zeros(1, n, 2), torch.zeros(1, n, 2, 2)
+    with torch.no_grad():
+        dx, dj = lite.predictor(lite.encode_emotion(PRESETS[emotion])[:1].clone(), still, flat)
+    x, jacobian = lite_portrait.x0 + lite.contact.kept(still, dx), lite_portrait.j0 + dj
+    face = talking_face(lite.rig, lite_portrait, x[0], jacobian[0])
+    assert (face[INNER_LOWER, 1] - face[INNER_UPPER, 1]).max() < 0.012
 
 
 def test_an_open_jaw_shows_the_inside_of_the_mouth(lite, lite_portrait, pose):
