@@ -200,10 +200,10 @@ def _outer_points(
     return np.concatenate([rings, grid[~border & far & clear], grid[border]])
 
 
-def oval_radius(face: np.ndarray) -> np.ndarray:
-    """Distance of mesh vertices [468, 2] px from the middle, in radii of the outline, [468]."""
+def oval_radius(points: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Distance of points [N, 2] px from the middle of a face [468, 2], in outline radii, [N]."""
     oval = face[FACE_OVAL]
-    return _radius(face, oval, oval.mean(0))
+    return _radius(points, oval, oval.mean(0))
 
 
 def _radius(points: np.ndarray, oval: np.ndarray, centre: np.ndarray) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,17 +15,19 @@ from models.lite.contours import (
     UPPER_LID,
 )
 from models.lite.eyes import GAZE_REACH, draw_eyes
+from models.lite.far_side import draw_far_side
 from models.lite.lids import close_lids, closures, draw_lashes
 from models.lite.mesh import smoothstep
 from models.lite.mouth import CORNERS, draw_mouth, layer_frame
 from models.lite.portrait import OPENINGS, LitePortrait
-from models.lite.pose import place
+from models.lite.pose import carry, place
 from models.lite.rig import Rig, skin
 from models.lite.seam import draw_seam
 from models.lite.sides import turned
+from models.lite.warp import Warp
 from models.lite.warp import warp as cpu_warp
 from models.lite.wrinkles import folded
-from models.talking_head import POSE_DIMS, Motion
+from models.talking_head import Motion
 
 CHIN = 152
 BETWEEN = np.array([1, 4, 6, 9])
@@ -37,25 +37,8 @@ LID_OVERLAP = np.tile([0.004, 0.012, 0.02, 0.025, 0.025, 0.02, 0.008], 2).astype
 """How far an upper lid may come down over the lower one, from the outer to the inner corner."""
 LOWER_TEETH_BELOW = 0.03
 """How much deeper than in the layers the lower teeth sit behind the lip, inter-ocular distances."""
-UNTURNED = np.repeat([0, 1], [3, POSE_DIMS - 3]).astype(np.float32)
-"""What of a pose the body shares: where the head is, not how it is turned."""
 WIDE_OPEN = (0.04, 0.2)
 """Openings of the mouth, inter-ocular distances, from and at which its lower lip is an arc."""
-
-
-class Warp(Protocol):
-    """Draws a textured mesh over a picture; see `models.lite.warp.warp` for the arguments."""
-
-    def __call__(
-        self,
-        out: np.ndarray,
-        portrait: np.ndarray,
-        target: np.ndarray,
-        source: np.ndarray,
-        triangles: np.ndarray,
-    ) -> None:
-        """Draw the mesh into `out`."""
-        ...
 
 
 def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp) -> np.ndarray:
@@ -72,6 +55,8 @@ def draw(rig: Rig, portrait: LitePortrait, motion: Motion, warp: Warp = cpu_warp
     source[:468] += turned(pose) * portrait.sides
     source[LOWER_LID] += _covered(portrait, face)
     warp(out, pixels, target, source, portrait.triangles)
+    if portrait.far:
+        draw_far_side(out, portrait.far, portrait.own, target[:468], pose, warp)
     carried = place(portrait.neutral, portrait.own, pose)
     gaze = pose[7:9] * GAZE_REACH * portrait.own.scale
     draw_eyes(out, portrait.pixels, target, carried, portrait.source, gaze)
@@ -141,9 +126,7 @@ def place_vertices(portrait: LitePortrait, face: np.ndarray, pose: np.ndarray) -
     """Where all vertices lie in the picture, [N, 2] float32 px: face, surroundings, openings."""
     outer = portrait.outer
     shared = (face - portrait.neutral)[outer.oval_index] * outer.oval_weight[..., None]
-    around = place(outer.face + shared.sum(1), portrait.own, pose)
-    body = place(outer.face, portrait.own, pose * UNTURNED)
-    around = body + outer.follow[:, None] * (around - body)
+    around = carry(outer.face + shared.sum(1), outer.follow, portrait.own, pose)
     still = portrait.source[len(face) : len(face) + len(around)]
     around = still + outer.free[:, None] * (around - still)
     placed = place(face, portrait.own, pose)

@@ -23,11 +23,12 @@ from models.lite.contours import (
     OUTER_UPPER,
     UPPER_LID,
 )
+from models.lite.far_side import FarSide, fit_far_side
 from models.lite.lids import Lid, fit_lids
 from models.lite.lip_edge import lip_trims
 from models.lite.mesh import Surroundings, face_vertices, oval_radius, surround, triangulate
 from models.lite.mouth import MouthFit, fit_mouth
-from models.lite.pose import HeadPose, fit_pose
+from models.lite.pose import HeadPose, fit_pose, project
 from models.lite.resting_lips import rest_lips, row_share
 from models.lite.rig import Rig, expression_weights, skin
 from models.lite.sides import shown_backdrop, unfold_sides
@@ -75,6 +76,7 @@ class LitePortrait(NamedTuple):
     mouth: teeth and tongue fitted to this face.
     wrinkles: the folds that expressions throw.
     lids: skin and lashes of both upper lids when they are closed.
+    far: what the near side lends the far one; None where it looks straight ahead.
     """
 
     x0: Tensor
@@ -90,6 +92,7 @@ class LitePortrait(NamedTuple):
     mouth: MouthFit
     wrinkles: Wrinkles
     lids: tuple[Lid, ...]
+    far: FarSide | None
 
 
 def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
@@ -101,15 +104,17 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     neutral = rest_lips(tracked - worn, tracked)
     smiled = _corner_lift(neutral) - _corner_lift(tracked)
     outer = surround(landmarks, own, face.matte)
-    seen = np.concatenate([landmarks[:468, :2], _project(outer.face, own)])
+    seen = np.concatenate([landmarks[:468, :2], project(outer.face, own)])
     depth = np.concatenate([tracked, outer.face]) @ own.rotation[2]
-    triangles = triangulate(seen, rig.triangles.numpy(), depth)
+    layers = triangulate(seen, rig.triangles.numpy(), depth)
     camera = tracked @ own.rotation.T
     flat = seen[:468]
-    radius = oval_radius(flat)
+    radius = oval_radius(flat, flat)
     backdrop = shown_backdrop(face.image, face.background, flat, radius)
     unfolded = unfold_sides(flat, camera, rig.triangles.numpy(), radius, backdrop)
-    source, triangles = line_openings(seen, triangles, face.image)
+    source, triangles = line_openings(seen, layers, face.image)
+    pixels = premultiply(crisp(face.image, landmarks), face.matte)
+    far = fit_far_side(pixels, unfolded, outer, own, tracked, rig.mesh.numpy(), layers)
     points = rig.point_indices.numpy()
     return LitePortrait(
         x0=torch.from_numpy(neutral[points, :2].copy())[None],
@@ -120,11 +125,12 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
         source=source.astype(np.float32),
         sides=(unfolded - flat).astype(np.float32),
         triangles=triangles,
-        pixels=premultiply(crisp(face.image, landmarks), face.matte),
+        pixels=pixels,
         background=np.ascontiguousarray(face.background),
         mouth=fit_mouth(neutral, own, face.image, landmarks, source[LIP_EDGES]),
         wrinkles=fit_wrinkles(landmarks, own.scale, face.image, smiled),
         lids=fit_lids(face.image, landmarks),
+        far=far,
     )
 
 
@@ -231,8 +237,3 @@ def premultiply(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """[S, S, 3] and [S, S] uint8 -> [S, S, 4] uint8, RGB times matte / 255, and the matte."""
     colour = (image.astype(np.uint16) * matte[..., None] + 127) // 255
     return np.ascontiguousarray(np.dstack([colour.astype(np.uint8), matte]))
-
-
-def _project(face: np.ndarray, own: HeadPose) -> np.ndarray:
-    """Face-frame points where the portrait has them, px [N, 2]."""
-    return own.shift + own.scale * (face @ own.rotation.T)[:, :2]

@@ -6,8 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.talking_head import POSE_DIMS
+
 PIVOT = np.array([0.0, 1.1, 0.95], np.float32)
 """Where the head turns, in the face frame: inside the skull, towards the neck."""
+
+UNTURNED = np.repeat([0, 1], [3, POSE_DIMS - 3]).astype(np.float32)
+"""What of a pose the body shares: where the head is, not how it is turned."""
 
 # fmt: off
 RIGID = np.array([33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 127, 356, 10, 67, 297, 103, 332])
@@ -86,6 +91,24 @@ def place(face: np.ndarray, own: HeadPose, pose: np.ndarray) -> np.ndarray:
     camera = (face @ own.rotation.T - pivot) @ turn.T + pivot
     camera[:, :2] += pose[3:5]
     return own.shift + own.scale * (1.0 + pose[5]) * camera[:, :2]
+
+
+def carry(points: np.ndarray, follow: np.ndarray, own: HeadPose, pose: np.ndarray) -> np.ndarray:
+    """Where points lie that turn partly with the head and move along with it, [N, 2] float32 px.
+
+    Args:
+        points: [N, 3] float32, face frame.
+        follow: [N] float32 0..1, how far each turns.
+        own: the portrait's pose.
+        pose: [POSE_DIMS] float32.
+    """
+    body = place(points, own, pose * UNTURNED)
+    return body + follow[:, None] * (place(points, own, pose) - body)
+
+
+def project(face: np.ndarray, own: HeadPose) -> np.ndarray:
+    """Face-frame points [N, 3] where the portrait has them, px [N, 2]."""
+    return own.shift + own.scale * (face @ own.rotation.T)[:, :2]
 
 
 def unplace(flat: np.ndarray, depth: np.ndarray, own: HeadPose, pose: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ def unfold_sides(
     Returns:
         [V, 2] float px.
     """
-    slanted = 1 - smoothstep(_facing(camera, triangles), *SLANT)
+    slanted = 1 - smoothstep(facing(camera, triangles), *SLANT)
     doubt = np.maximum((1 - OWN_SHARE) * slanted * smoothstep(radius, *SIDE), backdrop)
     edges = np.concatenate([triangles[:, [i, j]] for i in range(3) for j in range(3) if i != j])
     links = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (len(source),) * 2).tocsr()
@@ -90,7 +90,7 @@ def turned(pose: np.ndarray) -> float:
     return float(smoothstep(np.abs(pose[:2]).max(), *TURN))
 
 
-def _facing(camera: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+def facing(camera: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Cosine between the skin's normal and the line of sight at every vertex, [V]."""
     a, b, c = (camera[triangles[:, i]] for i in range(3))
     flat = np.cross(b - a, c - a)

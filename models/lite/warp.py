@@ -7,11 +7,28 @@ same mathematics for a GPU.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numba import njit
 
 COVER = 1e-3
 """Pixels by which triangles overlap, so that no crack opens between neighbours."""
+
+
+class Warp(Protocol):
+    """Draws a textured mesh over a picture; see `warp` for the arguments."""
+
+    def __call__(
+        self,
+        out: np.ndarray,
+        portrait: np.ndarray,
+        target: np.ndarray,
+        source: np.ndarray,
+        triangles: np.ndarray,
+    ) -> None:
+        """Draw the mesh into `out`."""
+        ...
 
 
 @njit(cache=True, nogil=True, fastmath=True)
