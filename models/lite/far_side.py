@@ -29,7 +29,8 @@ AROUND = (1.8, 2.2)
 """Radii, in those of the face's outline, over which mirroring ceases around the face."""
 DOWN = (0.0, 0.2)
 """Heights under the middle of the face, in those radii, over which it ceases: collars stay."""
-LEAST_MASK = 0.004
+LEAST_SHARE = 0.02
+"""Triangles that lend less are left out."""
 LIGHT_SIGMA, LIGHT_REACH, LIGHT_STEP = 0.05, 0.5, 0.12
 """Inter-ocular distances over which the light on the skin is averaged, carried on to where the
 portrait shows none, and told apart from place to place."""
@@ -91,7 +92,7 @@ def fit_far_side(
     cosine = facing(tracked @ own.rotation.T, triangles[(triangles < len(tracked)).all(1)])
     share = _share(cosine, twin, flat, outer, source[len(twin) :])
     triangles = triangles[(triangles < len(source)).all(1)]
-    triangles = triangles[(share[triangles] > LEAST_MASK).any(1)]
+    triangles = triangles[(share[triangles] > LEAST_SHARE).any(1)]
     around = (outer.face * np.array([-1, 1, 1])).astype(np.float32)
     there = np.concatenate([flat[twin], project(around, own)])
     radius = oval_radius(flat, flat)
@@ -124,8 +125,12 @@ def draw_far_side(
     if shown == 0:
         return
     target = np.concatenate([face[far.twin], carry(far.around, far.follow, own, pose)])
-    pixels = far.pixels if shown == 1 else (shown * far.pixels).astype(np.uint8)
+    pixels = far.pixels if shown == 1 else _faded(far.pixels, shown)
     warp(out, pixels, target.astype(np.float32), far.source, far.triangles)
+
+
+def _faded(pixels: np.ndarray, share: float) -> np.ndarray:
+    return (pixels * np.uint16(256 * share) >> 8).astype(np.uint8)
 
 
 def _share(

@@ -115,6 +115,8 @@ def _sample(out, portrait, y, x, u, v):  # type: ignore[no-untyped-def]
         portrait[i, j, 3] * w00 + portrait[i, j + 1, 3] * w01
         + portrait[i + 1, j, 3] * w10 + portrait[i + 1, j + 1, 3] * w11 + 128
     ) >> 8  # fmt: skip
+    if alpha == 0:
+        return
     for ch in range(3):
         value = (
             portrait[i, j, ch] * w00 + portrait[i, j + 1, ch] * w01
