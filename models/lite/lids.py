@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from scipy.ndimage import gaussian_filter
 
 from models.lite.eyes import EYES
 from models.lite.mesh import smoothstep
@@ -41,6 +42,12 @@ FADE = 1.2
 """Where the smooth skin has faded above the eye, as a share of its reach."""
 CLOSING = (0.12, 0.6)
 """Closure of the lid between which its own skin gives way to the smooth one."""
+LINE_SIGMAS = (0.02, 0.06)
+"""Scales between which the lines of brows and of glasses lie, inter-ocular distances."""
+LINE_CONTRAST = (4.0, 10.0)
+"""Grey levels by which they differ from their surroundings: below it is skin, above it stays."""
+LINES_FROM = (0.4, 0.65)
+"""Heights above the lid's edge, in those of its crease, from which on they may: not lashes."""
 LASHES_SHOW = (0.3, 0.8)
 """Closure of the lid between which the line of lashes comes."""
 OWN_DETAIL = 0.3
@@ -118,6 +125,7 @@ def _fit(
         along if outer_first else 1 - along, *OUTER
     )
     share *= smoothstep(1 - along if outer_first else along, *INNER)
+    share *= 1 - _lines(patch, scale) * smoothstep(height / fold.max(), *LINES_FROM)
     return Lid(
         int(top),
         int(left),
@@ -125,6 +133,13 @@ def _fit(
         share[..., None].astype(np.float32),
         _lash_colour(image, edge, skin),
     )
+
+
+def _lines(patch: np.ndarray, scale: float) -> np.ndarray:
+    """How much of a frame or of a brow a patch [h, w, 3] shows, 0..1: skin has no such lines."""
+    grey = patch.mean(-1)
+    detail = np.abs(grey - gaussian_filter(grey, LINE_SIGMAS[1] * scale))
+    return smoothstep(gaussian_filter(detail, LINE_SIGMAS[0] * scale), *LINE_CONTRAST)
 
 
 def _above(grid: np.ndarray, edge: np.ndarray, axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from models.lite.contours import (
     OUTER_UPPER,
     UPPER_LID,
 )
-from models.lite.lids import close_lids
+from models.lite.lids import close_lids, fit_lids
 from models.lite.lip_edge import lip_trims
 from models.lite.own_teeth import keep_own_teeth
 from models.lite.picture import place_vertices, talking_face
@@ -151,6 +151,18 @@ def test_open_eyes_keep_their_own_lids(lite_portrait):
     pixels = lite_portrait.pixels.copy()
     close_lids(pixels, lite_portrait.lids, (0.0, 0.0))
     assert (pixels == lite_portrait.pixels).all()
+
+
+def test_a_closed_lid_wipes_out_no_frame_of_glasses(lite_portrait, demonstration_face):
+    """A dark line across the sockets stays, though skin as even as lids' is laid around it."""
+    socket = demonstration_face.landmarks[[224, 444], :2].mean(0)
+    (left, _), (right, _) = demonstration_face.landmarks[[225, 445], :2]
+    row, columns = int(socket[1]) + 2, slice(int(left), int(right))
+    framed = demonstration_face.image.copy()
+    framed[row - 1 : row + 1, columns] = 20
+    pixels = np.dstack([framed, np.full(framed.shape[:2], 255, np.uint8)])
+    close_lids(pixels, fit_lids(framed, demonstration_face.landmarks), (1.0, 1.0))
+    assert np.percentile(pixels[row - 1 : row + 1, columns, :3], 75) < 40
 
 
 def test_a_blink_draws_lashes_over_even_skin(lite, lite_portrait, pose):
