@@ -12,6 +12,7 @@ from models.lite.contours import (
     LIP_ROWS,
     LOWER_LID,
     OUTER_LOWER,
+    OUTER_UPPER,
     UPPER_LID,
 )
 from models.lite.eyes import GAZE_REACH, draw_eyes
@@ -76,7 +77,7 @@ def talking_face(rig: Rig, portrait: LitePortrait, x: Tensor, jacobian: Tensor) 
     face = portrait.neutral.copy()
     face[:, :2] += moved.numpy()
     _close_lips(face)
-    _round_lip(face)
+    _round_lips(face)
     _close_lids(face, portrait.neutral)
     return face
 
@@ -111,15 +112,17 @@ def _covered(portrait: LitePortrait, face: np.ndarray) -> np.ndarray:
     return hidden[:, None] * portrait.own.scale * portrait.own.rotation[:2, 1]
 
 
-def _round_lip(face: np.ndarray) -> None:
-    """Lower the lower lip of a wide open mouth at least to an arc from corner to corner."""
-    lip = face[INNER_LOWER]
-    along = (lip[:, 0] - lip[0, 0]) / max(lip[-1, 0] - lip[0, 0], 1e-6)
-    depth = lip[:, 1] - (lip[0, 1] + along * (lip[-1, 1] - lip[0, 1]))
-    missing = np.maximum(4 * along * (1 - along) * depth.max() - depth, 0)
-    wide = smoothstep((lip[:, 1] - face[INNER_UPPER, 1]).max(), *WIDE_OPEN)
-    for row in (INNER_LOWER, *LIP_ROWS[1], OUTER_LOWER):
-        face[row, 1] += wide * missing
+def _round_lips(face: np.ndarray) -> None:
+    """Part the lips of a wide open mouth at least to arcs from corner to corner."""
+    wide = smoothstep((face[INNER_LOWER, 1] - face[INNER_UPPER, 1]).max(), *WIDE_OPEN)
+    lips = ((INNER_UPPER, LIP_ROWS[0], OUTER_UPPER, -1), (INNER_LOWER, LIP_ROWS[1], OUTER_LOWER, 1))
+    for inner, rows, outer, way in lips:
+        lip = face[inner]
+        along = (lip[:, 0] - lip[0, 0]) / max(lip[-1, 0] - lip[0, 0], 1e-6)
+        depth = way * (lip[:, 1] - (lip[0, 1] + along * (lip[-1, 1] - lip[0, 1])))
+        missing = np.maximum(4 * along * (1 - along) * depth.max() - depth, 0)
+        for row in (inner, *rows, outer):
+            face[row, 1] += way * wide * missing
 
 
 def place_vertices(portrait: LitePortrait, face: np.ndarray, pose: np.ndarray) -> np.ndarray:
