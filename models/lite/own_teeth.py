@@ -34,6 +34,10 @@ PLAY = 5
 them but for their edge, whatever the estimate of the resting lips says."""
 EDGE = 0.8
 """Softness of the teeth's outline, layer pixels."""
+GUM_RED, TOOTH_RED = 0.12, 0.06
+"""Redness of what is gums or tongue, and of what is a tooth, in the layers."""
+LEAST_GAIN, MOST_GAIN = 0.7, 1.3
+"""How far the generic teeth may go towards the colour of the own ones."""
 REDS = (1.0, -1.0, 0.0)
 LUMA = (0.299, 0.587, 0.114)
 
@@ -79,6 +83,48 @@ def keep_own_teeth(
     generic = np.where(cleared, 0, layer)
     own = np.concatenate([colour, np.full_like(colour[..., :1], 255)], axis=-1)
     return np.rint(generic + share * (own - generic)).clip(0, 255).astype(np.uint8)
+
+
+def match_teeth(
+    generic: np.ndarray, kept: np.ndarray, lower: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the generic teeth beside and below the portrait's own ones their colour.
+
+    Args:
+        generic: [h, w, 4] uint8, premultiplied, the toned generic upper layer.
+        kept: [h, w, 4] uint8, premultiplied, the same with own teeth, from `keep_own_teeth`.
+        lower: [h, w, 4] uint8, premultiplied, the toned generic lower layer.
+
+    Returns:
+        The upper layer with own teeth, and the lower layer.
+    """
+    own = (generic != kept).any(-1)
+    teeth = own & (_tooth_share(generic) > 0.5) & (generic[..., 3] == 255) & (kept[..., 3] == 255)
+    if not teeth.any():
+        return kept, lower
+    gain = np.clip(_lit(kept[teeth]) / _lit(generic[teeth]), LEAST_GAIN, MOST_GAIN)
+    return np.where(own[..., None], kept, _tinted(generic, gain)), _tinted(lower, gain)
+
+
+def _tooth_share(layer: np.ndarray) -> np.ndarray:
+    """How much of a layer's pixels is tooth, and not gums or tongue, [h, w] 0..1."""
+    colour = layer[..., :3].astype(np.float32)
+    red = colour @ np.array(REDS) / np.maximum(colour.sum(-1), 1)
+    return np.clip((GUM_RED - red) / (GUM_RED - TOOTH_RED), 0, 1)
+
+
+def _lit(pixels: np.ndarray) -> np.ndarray:
+    """Mean colour [3] of the brighter half of pixels [n, 4], without what lies between teeth."""
+    luma = pixels[:, :3] @ np.array(LUMA)
+    return pixels[luma >= np.median(luma), :3].mean(0)
+
+
+def _tinted(layer: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """The layer with its teeth in another colour: gain per channel [3]."""
+    share = _tooth_share(layer)[..., None]
+    colour = layer[..., :3] * (1 + share * (gain - 1))
+    alpha = layer[..., 3:]
+    return np.concatenate([np.clip(np.rint(colour), 0, alpha), alpha], axis=-1).astype(np.uint8)
 
 
 def _to_edge(layer: np.ndarray, last: np.ndarray) -> int:

@@ -14,7 +14,7 @@ from models.lite.contours import (
 )
 from models.lite.lids import close_lids, fit_lids
 from models.lite.lip_edge import lip_trims
-from models.lite.own_teeth import keep_own_teeth
+from models.lite.own_teeth import keep_own_teeth, match_teeth
 from models.lite.picture import place_vertices, talking_face
 from models.talking_head import POSE_DIMS, Motion
 
@@ -221,6 +221,20 @@ def test_the_upper_teeth_of_a_smile_are_kept():
     assert (own[:, :30] == layer[:, :30]).all()
     picture[50:70] = (60, 20, 20)
     assert (keep_own_teeth(layer, picture, lips, same_place) == layer).all()
+
+
+def test_generic_teeth_take_the_colour_of_the_own_ones():
+    """Beside yellow own teeth, and below them, white ones turn yellow; gums stay as they are."""
+    generic = np.zeros((20, 40, 4), np.uint8)
+    generic[:10] = (150, 80, 80, 255)
+    generic[10:] = (200, 200, 200, 255)
+    kept = generic.copy()
+    kept[10:, 10:30] = (200, 180, 150, 255)
+    upper, lower = match_teeth(generic, kept, generic)
+    for layer in (upper, lower):
+        assert np.abs(layer[10:, :, :3].astype(int) - (200, 180, 150)).max() <= 1
+        assert (layer[:10] == generic[:10]).all()
+    assert (match_teeth(generic, generic, generic)[1] == generic).all()
 
 
 def test_a_closed_lid_does_not_fall_far_below_the_lower_one(lite, lite_portrait, pose):
