@@ -11,6 +11,7 @@ PARTS = {
     "rig": "key points and skinning, from the 3D face basis",
     "mouth": "teeth and tongue, rendered from the 3D face",
     "emotion": "emotion features and their displacement of the key points",
+    "smile": "what a smile does to the light on a face, from portraits",
     "feeling": "which emotion a clip means, from drawn and tracked portraits",
     "motion": "speech to key points",
     "viseme-fit": "the mouth shapes of phonemes, calibrated on tracked clips",

@@ -26,8 +26,16 @@ from models.lite.contours import (
 from models.lite.far_side import FarSide, fit_far_side
 from models.lite.lids import Lid, fit_lids
 from models.lite.lip_edge import lip_trims
-from models.lite.mesh import Surroundings, face_vertices, oval_radius, surround, triangulate
+from models.lite.mesh import (
+    Surroundings,
+    face_vertices,
+    oval_radius,
+    smoothstep,
+    surround,
+    triangulate,
+)
 from models.lite.mouth import MouthFit, fit_mouth
+from models.lite.own_smile import own_smile
 from models.lite.pose import HeadPose, fit_pose, project
 from models.lite.resting_lips import rest_lips, row_share
 from models.lite.rig import Rig, expression_weights, skin
@@ -42,10 +50,17 @@ OWN_PREFIXES = ("mouth", "jaw", "cheekSquint", "noseSneer")
 """Expressions that are taken off the portrait; brows and lids stay as the person carries them."""
 RESIDUAL_SMILE = (-0.2, 0.6)
 """Bounds of the smile that is taken off beyond what the scores say; below zero it is put back."""
+RESTING_LIFT = 0.01
+"""How much higher than on the rig's face the corners of a mouth that smiled wholly come to rest,
+inter-ocular distances. People who do not smile have them 0.03 higher; with that much, what is left
+of the smile's light reads as joy."""
 UNSEEN_SMILE = {"mouthSmile": 0.25, "mouthUpperUp": 0.1}
 """Expression weights that a whole smile has beyond these: without them the mouth of a person who
-smiled would rest 0.03 inter-ocular distances higher under the nose, and end 0.05 further apart,
-than the mouths of those who did not (means over the public-domain portraits)."""
+smiled would rest higher under the nose, and end further apart, than the mouths of those who did not
+(means over the public-domain portraits)."""
+STEADY_RIM, RIM_STARTS = 0.6, 0.6
+"""Share of a smile that stays on the face's outline, and radius of the outline from which on: jaws
+of people who smile are no wider than those of others, and cheeks that fall stay full."""
 LIP_RIM = 0.12
 """Share of a lip's thickness by which what is seen between the lips is coloured like their edge."""
 LID_EDGE = 0.06
@@ -115,6 +130,8 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
     source, triangles = line_openings(seen, layers, face.image)
     pixels = premultiply(crisp(face.image, landmarks), face.matte)
     far = fit_far_side(pixels, unfolded, outer, own, tracked, rig.mesh.numpy(), layers)
+    smile = 0.0 if face.keep_smile else smile_score(rig, face.blendshapes)
+    light = own_smile(face.image, landmarks, own.scale, rig.mesh.numpy(), smile)
     points = rig.point_indices.numpy()
     return LitePortrait(
         x0=torch.from_numpy(neutral[points, :2].copy())[None],
@@ -128,7 +145,7 @@ def encode_portrait(rig: Rig, face: FaceImage) -> LitePortrait:
         pixels=pixels,
         background=np.ascontiguousarray(face.background),
         mouth=fit_mouth(neutral, own, face.image, landmarks, source[LIP_EDGES]),
-        wrinkles=fit_wrinkles(landmarks, own.scale, face.image, smiled),
+        wrinkles=fit_wrinkles(landmarks, own.scale, face.image.shape[0], light, smiled),
         lids=fit_lids(face.image, landmarks),
         far=far,
     )
@@ -185,11 +202,19 @@ def own_expression(rig: Rig, scores: np.ndarray, tracked: np.ndarray) -> np.ndar
     keep = np.array([name.startswith(OWN_PREFIXES) for name in rig.shape_names])
     worn = _displacement(rig, expression_weights(rig, scores) * keep)
     one_smile = _displacement(rig, _both_sides(rig, {"mouthSmile": 1.0}))
-    lifted = _corner_lift(rig.mesh.numpy()) - _corner_lift(tracked - worn)
+    mesh, smile = rig.mesh.numpy(), smile_score(rig, scores)
+    lifted = _corner_lift(mesh) - RESTING_LIFT * smile - _corner_lift(tracked - worn)
     left_over = float(np.clip(-lifted / _corner_lift(one_smile), *RESIDUAL_SMILE))
-    smiles = [name.startswith("mouthSmile") for name in rig.score_names]
-    smile = float(scores[smiles].mean())
-    return worn + left_over * one_smile + smile * _displacement(rig, _both_sides(rig, UNSEEN_SMILE))
+    worn = worn + left_over * one_smile
+    worn = worn + smile * _displacement(rig, _both_sides(rig, UNSEEN_SMILE))
+    radius = oval_radius(mesh[:, :2], mesh[:, :2])
+    kept = STEADY_RIM * smoothstep(radius, RIM_STARTS, 1.0)
+    return worn * (1 - kept).astype(np.float32)[:, None]
+
+
+def smile_score(rig: Rig, scores: np.ndarray) -> float:
+    """The mean of the tracker's scores [52] of both halves of a smile, 0..1."""
+    return float(scores[[name.startswith("mouthSmile") for name in rig.score_names]].mean())
 
 
 def _both_sides(rig: Rig, weights: dict[str, float]) -> np.ndarray:

@@ -3,7 +3,7 @@
 A warp moves skin but cannot fold it, and people read a lowered brow by the folds it throws. Each
 fold is a dark line beside a light ridge, laid on the portrait in its own pixels, so that it moves
 with the skin; how deep it is follows from how far the mesh has moved. A portrait that smiles has
-smile lines of its own: they fade as the face moves from there to rest.
+smile lines of its own (`models/lite/own_smile.py`): they fade as the face moves to rest.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from numba import njit
 
 # fmt: off
 FROWN = (
@@ -28,8 +28,6 @@ SMILE = (
     ((129, 203, 0.1), (203, 206, 0.3), (206, 216, 0.3), (216, 212, 0.4)),
     ((358, 423, 0.1), (423, 426, 0.3), (426, 436, 0.3), (436, 432, 0.4)),
 )
-OWN_LINES = ((129, 203, 206, 216, 212, 202), (358, 423, 426, 436, 432, 422))
-LIPS = (61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 61)
 # fmt: on
 """Lines of a fold as points between two mesh vertices: (from, to, share of the way)."""
 FOREHEAD_HEIGHTS = (0.5, 0.85)
@@ -38,6 +36,8 @@ BROW_INNER, BROW_OUTER = (107, 336, 66, 296), (105, 334, 63, 293)
 WINGS, CORNERS = (129, 358), (61, 291)
 FULL_FROWN, FULL_RAISE, FULL_SNEER, FULL_SMILE, OWN_SMILE = 0.055, 0.08, 0.07, 0.11, 0.06
 """Inter-ocular distances that brows, wings of the nose and corners move at a fold's deepest."""
+LEAST_SMILE = 0.015
+"""Least way of the corners, inter-ocular distances, over which a portrait's own smile fades."""
 FULL_DRAWN, FULL_KNOT = 0.018, 0.035
 """The same for brows that frown while they rise, as in grief and fear: nearer, and up."""
 DEPTH = {"frown": 0.20, "between": 0.09, "nose": 0.10, "forehead": 0.12, "smile": 0.13}
@@ -48,11 +48,6 @@ TINT = (0.75, 1.05, 1.2)
 """How much of a fold's depth each colour takes: light that skin throws into a fold is red."""
 RIDGE = 0.15
 """How much lighter the skin beside a fold is, in depths of the fold."""
-OWN_REACH, OWN_SIZES = 0.065, (0.008, 0.2)
-"""Of the smile lines that the portrait brings: how wide they are taken, and the sizes between which
-shading counts as a fold; inter-ocular distances."""
-OWN_LIFT = 1.0
-"""How much brighter their skin may become, as a share of its brightness."""
 
 
 class Fold(NamedTuple):
@@ -84,17 +79,18 @@ class Wrinkles(NamedTuple):
 
 
 def fit_wrinkles(
-    landmarks: np.ndarray, scale: float, image: np.ndarray, smiled: float = 0.0
+    landmarks: np.ndarray, scale: float, size: int, own: Fold, smiled: float = 0.0
 ) -> Wrinkles:
     """Lay the folds on a portrait.
 
     Args:
         landmarks: [>= 468, >= 2] float32 px.
         scale: px per inter-ocular distance.
-        image: [S, S, 3] uint8 RGB.
+        size: side of the portrait, px.
+        own: what takes the portrait's own smile lines away.
         smiled: how far the portrait's mouth corners are above their rest, inter-ocular distances.
     """
-    p, size = landmarks[:, :2], image.shape[0]
+    p = landmarks[:, :2]
     frown = _fold(_lines(p, FROWN), scale, size, DEPTH["frown"])
     hollow = _fold(_lines(p, BETWEEN), scale, size, DEPTH["between"], 3 * WIDTH)
     centre, sides = _forehead(p, scale, size)
@@ -104,7 +100,7 @@ def fit_wrinkles(
         centre=centre,
         sides=sides,
         smile=_fold(_lines(p, SMILE), scale, size, DEPTH["smile"], 1.5 * WIDTH),
-        own=_own_smile_lines(p, scale, image),
+        own=own,
         smiled=smiled,
     )
 
@@ -132,8 +128,8 @@ def _fold(
     lines: list[np.ndarray], scale: float, size: int, depth: float, width: float = WIDTH
 ) -> Fold:
     """Shade of polylines px: a dark core between two light ridges, fading towards its ends."""
-    fold = _patch(np.concatenate(lines), 6 * width * scale, size)
-    grid = _grid(fold)
+    fold = empty_fold(np.concatenate(lines), 6 * width * scale, size)
+    grid = places(fold)
     for line in lines:
         distance, along = _to_polyline(grid, line)
         d = distance / (width * scale)
@@ -144,31 +140,14 @@ def _fold(
     return fold
 
 
-def _own_smile_lines(p: np.ndarray, scale: float, image: np.ndarray) -> Fold:
-    """What takes the portrait's own smile lines away: shading of a fold's size, evened out."""
-    size = image.shape[0]
-    fold = _patch(p[np.ravel(OWN_LINES)], 2.5 * OWN_REACH * scale, size)
-    h, w = fold.shade.shape[:2]
-    skin = image[fold.top : fold.top + h, fold.left : fold.left + w].astype(np.float32) + 8
-    fine, broad = (gaussian_filter(skin, (r * scale, r * scale, 0)) for r in OWN_SIZES)
-    nearest = np.full((h, w), np.inf, np.float32)
-    for line in OWN_LINES:
-        nearest = np.minimum(nearest, _to_polyline(_grid(fold), p[list(line)])[0])
-    lips, _ = _to_polyline(_grid(fold), p[list(LIPS)])
-    reach = np.exp(-0.5 * (nearest / (OWN_REACH * scale)) ** 2)
-    reach *= 1 - np.exp(-0.5 * (lips / (0.7 * OWN_REACH * scale)) ** 2)
-    lift = np.clip(broad / fine - 1, 0, OWN_LIFT) * reach[..., None]
-    return fold._replace(shade=lift.astype(np.float32))
-
-
-def _patch(points: np.ndarray, margin: float, size: int) -> Fold:
+def empty_fold(points: np.ndarray, margin: float, size: int) -> Fold:
     """An empty fold around points px."""
     left, top = np.maximum(np.floor(points.min(0) - margin), 0).astype(int)
     right, bottom = np.minimum(np.ceil(points.max(0) + margin), size - 1).astype(int)
     return Fold(int(top), int(left), np.zeros((bottom - top, right - left, 3), np.float32))
 
 
-def _grid(fold: Fold) -> np.ndarray:
+def places(fold: Fold) -> np.ndarray:
     """Places of a fold's pixels in the portrait, [h, w, 2] float32."""
     height, width = fold.shade.shape[:2]
     x = np.arange(fold.left, fold.left + width)
@@ -224,7 +203,8 @@ def folded(pixels: np.ndarray, wrinkles: Wrinkles, moved: np.ndarray) -> np.ndar
     _apply(out, wrinkles.centre, -inner / FULL_RAISE)
     _apply(out, wrinkles.sides, -outer / FULL_RAISE)
     _apply(out, wrinkles.smile, (max(-corners, -wings) - max(wrinkles.smiled, 0)) / FULL_SMILE)
-    _apply(out, wrinkles.own, min((wrinkles.smiled + corners) / OWN_SMILE, 1.0))
+    fading = np.clip(wrinkles.smiled, LEAST_SMILE, OWN_SMILE)
+    _apply(out, wrinkles.own, min((wrinkles.smiled + corners) / fading, 1.0))
     return out
 
 
@@ -240,5 +220,13 @@ def _apply(out: np.ndarray, fold: Fold, amount: float) -> None:
         return
     height, width = fold.shade.shape[:2]
     patch = out[fold.top : fold.top + height, fold.left : fold.left + width]
-    light = patch[..., :3] * (1 + amount * fold.shade)
-    patch[..., :3] = np.minimum(np.maximum(light, 0), patch[..., 3:]).astype(np.uint8)
+    _shade(patch, fold.shade, np.float32(amount))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _shade(patch: np.ndarray, shade: np.ndarray, amount: np.float32) -> None:
+    for y in range(patch.shape[0]):
+        for x in range(patch.shape[1]):
+            for ch in range(3):
+                light = patch[y, x, ch] * (1 + amount * shade[y, x, ch])
+                patch[y, x, ch] = np.uint8(min(max(light, 0), patch[y, x, 3]))
