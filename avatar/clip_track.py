@@ -20,7 +20,8 @@ from models.talking_head import FaceTrack
 FRAME_RATE = 25
 MAX_SECONDS = 60.0
 MIN_SHARE_WITH_FACE = 0.25
-CACHE_VERSION = 1
+CACHE_VERSION = 2
+MESH_POINTS = 478
 
 
 def track_clip(path: Path, tracker: FaceTracker, progress: bool = True) -> FaceTrack:
@@ -76,14 +77,16 @@ def _track(path: Path, tracker: FaceTracker, progress: bool) -> FaceTrack:
 
 def _on_grid(times: np.ndarray, faces: list[TrackedFace | None]) -> FaceTrack:
     """Interpolate the found faces at the multiples of 40 ms up to the last picture."""
-    found = [i for i, face in enumerate(faces) if face is not None]
+    seen = [i for i, face in enumerate(faces) if face is not None]
+    found = [face for face in faces if face is not None]
     grid = np.arange(int(times[-1] * FRAME_RATE + 1e-6) + 1) / FRAME_RATE
     rows = np.array(
-        [np.concatenate([face.blendshapes, face.pose]) for face in faces if face is not None]
-    )  # [N, 58]
-    values = np.stack([np.interp(grid, times[found], column) for column in rows.T], axis=1)
+        [np.concatenate([face.blendshapes, face.pose, face.landmarks.ravel()]) for face in found]
+    )
+    values = np.stack([np.interp(grid, times[seen], column) for column in rows.T], axis=1)
     values = values.astype(np.float32)
-    return FaceTrack(blendshapes=values[:, :52], pose=values[:, 52:])
+    mesh = values[:, 58:].reshape(len(grid), -1, 3)
+    return FaceTrack(blendshapes=values[:, :52], pose=values[:, 52:58], landmarks=mesh)
 
 
 def _content_key(path: Path, tracker_name: str) -> str:
@@ -101,20 +104,22 @@ def _load_track(kept: Path) -> FaceTrack | None:
     """A kept track, or None when there is none or the file is damaged."""
     try:
         with np.load(kept, allow_pickle=False) as arrays:
-            track = FaceTrack(arrays["blendshapes"], arrays["pose"])
+            scores, pose, mesh = (arrays[name] for name in ("blendshapes", "pose", "landmarks"))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    T = len(track.blendshapes)
-    whole = T > 0 and track.blendshapes.shape == (T, 52) and track.pose.shape == (T, 6)
-    return track if whole and np.isfinite(track.blendshapes).all() else None
+    T = len(scores)
+    shapes = [(T, 52), (T, 6), (T, MESH_POINTS, 3)]
+    whole = T > 0 and [x.shape for x in (scores, pose, mesh)] == shapes
+    return FaceTrack(scores, pose, landmarks=mesh) if whole and np.isfinite(scores).all() else None
 
 
 def _save_track(kept: Path, track: FaceTrack) -> None:
     """Keep a track; a disk that is full or read-only costs speed only."""
+    kept_arrays = {name: getattr(track, name) for name in ("blendshapes", "pose", "landmarks")}
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=kept.parent, suffix=".part", delete=False) as part:
-            np.savez(part, blendshapes=track.blendshapes, pose=track.pose)
+            np.savez(part, **kept_arrays)
         os.replace(part.name, kept)
     except OSError as error:
         print(f"cannot keep the face track in {kept.parent}: {error.strerror}", file=sys.stderr)

@@ -67,4 +67,5 @@ def read_face_file(path: Path, tracker: FaceTracker) -> FaceTrack:
     faces = find_faces(read_image(path), tracker)
     if not faces:
         raise ValueError(f"{path}: no face was found")
-    return FaceTrack(faces[0].blendshapes[None], faces[0].pose[None])
+    face = faces[0]
+    return FaceTrack(face.blendshapes[None], face.pose[None], landmarks=face.landmarks[None])

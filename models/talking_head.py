@@ -48,7 +48,7 @@ class FaceTrack(NamedTuple):
     blendshapes: [T, 52] float32 0..1, MediaPipe's ARKit-style scores (index 0 is `_neutral`).
     pose: [T, 6] float32, the first six entries of POSE_DIMS, relative to the camera.
     pictures: [T, H, W, 3] uint8 RGB, for models that look at pixels; None for a preset.
-    landmarks: [T, 478, 3] float32, face mesh in px of `pictures`; None without them.
+    landmarks: [T, 478, 3] float32, face mesh in px of the clip's pictures; None for a preset.
     name: of the emotion, as the user calls it; empty when there is none.
     literal: whether the scores are meant as they are; else they are read as a hint of an emotion.
     """

@@ -12,7 +12,7 @@ read. No acted footage is used.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,20 +20,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avatar.presets import PRESETS, SHAPE_NAMES, face_scores
-from avatar.speech_free import without_speech
+from avatar.presets import PRESETS, SHAPE_NAMES
+from avatar.speech_free import WINDOW_FRAMES, without_speech
+from avatar.training.looks import NAMES, TYPICAL, VARIED, Looks, kept_looks
 from avatar.training.recordings import allowed
 from models.lite.feeling import FLOOR, score_features
 from models.lite.head import LiteTalkingHead
-from models.lite.portrait import LitePortrait
-from models.talking_head import POSE_DIMS, FaceTrack, Motion
+from models.lite.measures import MEASURES, measure_faces
+from models.talking_head import FaceTrack
 
-NAMES = tuple(PRESETS)
-SIDE = 320
-"""Side of the drawn portraits, px."""
-LOOKS_EACH = 14
-STRENGTH = (0.5, 1.6)
-"""Range of how strongly a portrait wears a prototype."""
 UNSEEN = ("_", "eyeLook", "jawLeft", "jawRight", "jawForward", "mouthLeft", "mouthRight")
 """Scores that say nothing about an emotion."""
 UPPER_FACE = ("brow", "eye", "cheekSquint", "nose")
@@ -42,51 +37,11 @@ LITTLE_SMILE = 0.5
 """Score of a smile up to which a portrait shows how resting mouths differ."""
 LEAST_SPREAD = 0.15
 """Least difference between people in a score, logarithm."""
+MOUTH = ("opening of the lips", "width of the mouth")
+"""Measures that go with a smile, and more with some smiles than with others."""
 ROUNDS, ON_PORTRAITS, AT_REST = 10, 3, 0.15
 """How often a look is used; rounds of these that stay on its portrait; share turned to rest."""
 PENALTY = 0.003
-
-# fmt: off
-PROTOTYPES: dict[str, dict[str, float]] = {
-    "sad": {  # AU 1 + 4 + 15 + 17
-        "browInnerUp": 0.63, "browDown": 0.41, "mouthFrown": 0.57, "mouthShrugLower": 0.28,
-        "mouthStretch": 0.06, "eyeBlink": 0.19,
-    },
-    "angry": {  # AU 4 + 5 + 9 + 10 + 22 + 25
-        "browDown": 0.74, "browOuterUp": 0.09, "eyeWide": 0.17, "noseSneer": 0.26,
-        "mouthUpperUp": 0.37, "mouthLowerDown": 0.37, "mouthFunnel": 0.17, "mouthFrown": 0.46,
-        "jawOpen": 0.07,
-    },
-    "fear": {  # AU 1 + 2 + 4 + 5 + 20 + 25
-        "browInnerUp": 0.63, "browOuterUp": 0.07, "browDown": 0.45, "eyeWide": 0.70,
-        "mouthStretch": 0.15, "mouthLowerDown": 0.45, "mouthFunnel": 0.05, "mouthFrown": 0.33,
-        "jawOpen": 0.08,
-    },
-    "disgusted": {  # AU 4 + 7 + 9 + 10 + 17
-        "noseSneer": 0.50, "mouthUpperUp": 0.51, "browDown": 0.48, "eyeSquint": 0.51,
-        "cheekSquint": 0.13, "mouthFrown": 0.40, "mouthShrugLower": 0.25,
-    },
-}
-# fmt: on
-"""What people show where it differs from the presets: these faces are nearer to the tables of the
-Facial Action Coding System, the presets are what is best told on a portrait."""
-FACES = dict(PRESETS) | {
-    name: FaceTrack(face_scores(weights)[None], np.zeros((1, 6), np.float32), literal=True)
-    for name, weights in PROTOTYPES.items()
-}
-
-
-class Looks(NamedTuple):
-    """Tracked faces that wear an emotion; N looks.
-
-    scores: [N, 52] float32.
-    emotion: [N] int64, place in NAMES.
-    person: [N] int64.
-    """
-
-    scores: np.ndarray
-    emotion: np.ndarray
-    person: np.ndarray
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,25 +62,77 @@ def run(args: argparse.Namespace) -> None:
 
     head = LiteTalkingHead()
     args.run.mkdir(parents=True, exist_ok=True)
-    kept = args.run / "looks.npz"
-    if not kept.exists():
-        looks = Looks(*map(np.array, zip(*draw_looks(head, args), strict=True)))
-        np.savez(kept, **looks._asdict())
-    with np.load(kept) as file:
-        looks = Looks(**file)
+    files = [args.data / "portraits" / name for name in allowed(args.data, "portrait")]
+    portraits = files[:: max(1, len(files) // args.portraits)][: args.portraits]
+    typical = kept_looks(args.run / "typical.npz", head, portraits, TYPICAL, args.seed)
+    varied = kept_looks(args.run / "varied.npz", head, portraits, VARIED, args.seed + 1)
     pairs = shape_pairs()
-    resting = [score_features(pairs, scores) for scores in resting_scores(args.data)]
-    spread = spread_of_people(args.data, pairs)
-    rng = np.random.default_rng(args.seed)
-    held_out = looks.person % 5 == 0
-    trial = fit(*examples(pairs, looks, resting, spread, rng, ~held_out))
-    right = accuracy(trial, *examples(pairs, looks, resting, spread, rng, held_out))
-    weight, bias = fit(*examples(pairs, looks, resting, spread, rng, np.ones_like(held_out)))
-    print(f"named rightly on held-out portraits: {right:.3f}")
-    faces = torch.cat([head.worn_weights(PRESETS[name]) for name in NAMES])
-    tensors = {"pairs": torch.from_numpy(pairs), "weight": weight, "bias": bias, "faces": faces}
-    settings = {"names": NAMES, "held_out_accuracy": round(right, 3), "looks": len(looks.emotion)}
+    weight, bias, right = fit_reading(read_scores(args.data, typical, pairs), args.seed)
+    print(f"scores: named rightly on held-out portraits: {right:.3f}")
+    measured = read_measures(args.data, varied, head.rig.mesh.numpy())
+    measure_weight, measure_bias, measured_right = fit_reading(measured, args.seed)
+    print(f"measures: named rightly on held-out portraits: {measured_right:.3f}")
+    tensors = {
+        "pairs": torch.from_numpy(pairs),
+        "weight": weight,
+        "bias": bias,
+        "measure_weight": measure_weight,
+        "measure_bias": measure_bias,
+        "faces": torch.cat([head.worn_weights(PRESETS[name]) for name in NAMES]),
+    }
+    settings = {
+        "names": NAMES,
+        "held_out_accuracy": {"scores": round(right, 3), "measures": round(measured_right, 3)},
+        "looks": [len(typical.emotion), len(varied.emotion)],
+    }
     save_tensors("feeling", tensors, settings)
+
+
+class Reading(NamedTuple):
+    """What is read in the faces of N looks and of people at rest; F features.
+
+    features: [N, F] of the looks.
+    looks: which emotion and whose face.
+    resting: [T, F] of each of some real people who speak without emotion.
+    differences: how n people differ whatever they feel, [n, F], drawn by a generator.
+    bounds: of every feature.
+    """
+
+    features: np.ndarray
+    looks: Looks
+    resting: list[np.ndarray]
+    differences: Callable[[np.random.Generator, int], np.ndarray]
+    bounds: tuple[float, float]
+
+
+def read_scores(data: Path, looks: Looks, pairs: np.ndarray) -> Reading:
+    """The tracker's scores: every one differs between people by itself."""
+    spread = spread_of_people(data, pairs)
+    return Reading(
+        features=score_features(pairs, looks.scores),
+        looks=looks,
+        resting=[score_features(pairs, scores) for scores in resting_scores(data)],
+        differences=lambda rng, n: rng.normal(0, spread, (n, len(spread))),
+        bounds=(np.log(FLOOR), np.log(1 + FLOOR)),
+    )
+
+
+def read_measures(data: Path, looks: Looks, mesh: np.ndarray) -> Reading:
+    """Measures of the mesh: what differs between people is drawn whole from the portraits.
+
+    Args:
+        data: DIR.
+        looks: faces that wear an emotion.
+        mesh: [468, 3] float32, the generic face.
+    """
+    people = portrait_differences(data, mesh)
+    return Reading(
+        features=looks.measures,
+        looks=looks,
+        resting=resting_measures(data, mesh),
+        differences=lambda rng, n: people[rng.integers(len(people), size=n)],
+        bounds=(-np.inf, np.inf),
+    )
 
 
 def shape_pairs() -> np.ndarray:
@@ -142,57 +149,6 @@ def shape_pairs() -> np.ndarray:
 
 def _sideless(name: str) -> str:
     return name.removesuffix("Left").removesuffix("Right")
-
-
-def draw_looks(
-    head: LiteTalkingHead, args: argparse.Namespace
-) -> Iterator[tuple[np.ndarray, int, int]]:
-    """Scores, emotion and person of faces that were drawn and tracked."""
-    from tqdm import tqdm
-
-    from avatar.portrait import read_portrait
-    from avatar.tracking import open_tracker
-    from avatar.training.emotion import speech_mix
-
-    tracker, rng = open_tracker(), np.random.default_rng(args.seed)
-    generator = torch.Generator().manual_seed(args.seed)
-    files = [args.data / "portraits" / name for name in allowed(args.data, "portrait")]
-    chosen = files[:: max(1, len(files) // args.portraits)][: args.portraits]
-    for person, path in enumerate(tqdm(chosen, desc="looks")):
-        face, _ = read_portrait(path.read_bytes(), SIDE, tracker)
-        portrait = head.encode_portrait(face)
-        speech = speech_mix(head.rig, LOOKS_EACH, generator) * torch.rand(
-            LOOKS_EACH, 1, generator=generator
-        )
-        for k in range(LOOKS_EACH):
-            emotion = k % len(NAMES)
-            motion = _motion(head, portrait, NAMES[emotion], speech[k : k + 1], rng)
-            found = tracker.find_faces(head.render(portrait, motion))
-            if found:
-                yield found[0].blendshapes, emotion, person
-
-
-def _motion(
-    head: LiteTalkingHead,
-    portrait: LitePortrait,
-    name: str,
-    speech: Tensor,
-    rng: np.random.Generator,
-) -> Motion:
-    """A portrait that speaks and wears an emotion, each of its shapes more or less."""
-    from avatar.training.emotion import displacement
-
-    worn = head.worn_weights(FACES[name])
-    varied = np.exp(rng.normal(0, 0.35, worn.shape)) * (rng.random(worn.shape) > 0.15)
-    strength = rng.uniform(*STRENGTH)
-    weights = (worn * torch.from_numpy((strength * varied).astype(np.float32))).clamp(max=2.0)
-    dx, dj = displacement(head.rig, speech)
-    dx = head.contact(dx)
-    with torch.no_grad():
-        more_dx, more_dj = head.predictor(head.encoder(weights), dx, dj)
-    pose = np.zeros((1, POSE_DIMS), np.float32)
-    pose[0, :3] = rng.normal(0, (6, 6, 2))
-    return Motion(portrait.x0 + dx + more_dx, portrait.j0 + dj + more_dj, torch.from_numpy(pose))
 
 
 def resting_scores(data: Path) -> list[np.ndarray]:
@@ -221,28 +177,59 @@ def spread_of_people(data: Path, pairs: np.ndarray) -> np.ndarray:
     return np.maximum(spread, LEAST_SPREAD)
 
 
+def resting_measures(data: Path, mesh: np.ndarray) -> list[np.ndarray]:
+    """Measures of the same people, medians over a second, [T, M] float32 each."""
+    from scipy.ndimage import median_filter
+
+    people = []
+    for name in allowed(data, "talking"):
+        with np.load(data / "tracks" / f"{Path(name).stem}.npz") as track:
+            measures = measure_faces(track["landmarks"], mesh)
+        window = (min(WINDOW_FRAMES, len(measures)), 1)
+        people.append(median_filter(measures, size=window, mode="mirror"))
+    return people
+
+
+def portrait_differences(data: Path, mesh: np.ndarray) -> np.ndarray:
+    """How the portraits of DIR differ in every measure but for their smiles, [P, M].
+
+    What goes with the smile, the opening and the width of the mouth is taken out by least squares.
+    """
+    with np.load(data / "portraits" / "landmarks.npz") as file:
+        scores, measures = file["blendshapes"], measure_faces(file["landmarks"], mesh)
+    smile = scores[:, [name.startswith("mouthSmile") for name in SHAPE_NAMES]].mean(1)
+    mouth = [tuple(MEASURES).index(name) for name in MOUTH]
+    known = np.column_stack([np.ones_like(smile), smile, smile**2, measures[:, mouth]])
+    return measures - known @ np.linalg.lstsq(known, measures, rcond=None)[0]
+
+
+def fit_reading(reading: Reading, seed: int) -> tuple[Tensor, Tensor, float]:
+    """Softmax regression on a reading: [F, C], [C], share named rightly on held-out portraits."""
+    rng = np.random.default_rng(seed)
+    held_out = reading.looks.person % 5 == 0
+    trial = fit(*examples(reading, rng, ~held_out))
+    right = accuracy(trial, *examples(reading, rng, held_out))
+    return *fit(*examples(reading, rng, np.ones_like(held_out))), right
+
+
 def examples(
-    pairs: np.ndarray,
-    looks: Looks,
-    resting: list[np.ndarray],
-    spread: np.ndarray,
-    rng: np.random.Generator,
-    chosen: np.ndarray,
+    reading: Reading, rng: np.random.Generator, chosen: np.ndarray
 ) -> tuple[Tensor, Tensor]:
     """Features [M, F] and emotions [M] of looks, on their portraits and on other people.
 
-    What differs between people is added to them, `spread` [F] in size.
+    What differs between people is added to them.
     """
-    features = score_features(pairs, looks.scores)
-    rests = _rests(features, looks)
-    change = (features - rests)[chosen]
+    looks = reading.looks
+    rests = _rests(reading.features, looks)
+    change = (reading.features - rests)[chosen]
     made, emotions = [], []
     for turn in range(ROUNDS):
         emotion = np.where(rng.random(len(change)) < AT_REST, 0, looks.emotion[chosen])
-        base = rests[chosen] if turn < ON_PORTRAITS else _drawn(resting, len(change), rng)
+        at_home = turn < ON_PORTRAITS
+        base = rests[chosen] if at_home else _drawn(reading.resting, len(change), rng)
         row = base + change * (emotion == looks.emotion[chosen])[:, None]
-        row += rng.normal(0, spread, row.shape)
-        made.append(np.clip(row, np.log(FLOOR), np.log(1 + FLOOR)))
+        row += reading.differences(rng, len(row))
+        made.append(np.clip(row, *reading.bounds))
         emotions.append(emotion)
     rows = torch.from_numpy(np.concatenate(made).astype(np.float32))
     return rows, torch.from_numpy(np.concatenate(emotions))

@@ -1,9 +1,10 @@
 """Which emotion a clip means, and how the avatar says it more plainly than the tracker read it.
 
 The tracker's scores understate real actors: lowered brows and a wrinkled nose hardly show in them.
-A linear softmax on the scores names the emotion, and what the clip's scores say is pulled towards
-the face that stands for it, keeping the rise and fall of the clip. Read next:
-`avatar/training/feeling.py`, which makes the weights, `models/lite/head.py`, which uses them.
+Two linear softmaxes, on the scores and on measures of the mesh, name the emotion together, and what
+the clip's scores say is pulled towards the face that stands for it, keeping the rise and fall of
+the clip. Read next: `avatar/training/feeling.py`, which makes the weights, `models/lite/head.py`,
+which uses them.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Feelings(NamedTuple):
     names: C emotions, `neutral` among them.
     pairs: [F, 52] float32, the mean of both sides of each shape that is looked at.
     weight, bias: [F, C] and [C] float32, on log(score + FLOOR).
+    measure_weight, measure_bias: [M, C] and [C] float32, on `models/lite/measures.py`.
     faces: [C, E] float32, expression weights of the presets.
     """
 
@@ -45,6 +47,8 @@ class Feelings(NamedTuple):
     pairs: Tensor
     weight: Tensor
     bias: Tensor
+    measure_weight: Tensor
+    measure_bias: Tensor
     faces: Tensor
 
 
@@ -63,18 +67,24 @@ def score_features(pairs: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.log(np.clip(scores @ pairs.T, 0, 1) + FLOOR)
 
 
-def likeness(feelings: Feelings, scores: np.ndarray) -> Tensor:
+def likeness(feelings: Feelings, scores: np.ndarray, measures: np.ndarray | None = None) -> Tensor:
     """How likely a clip means each emotion, [C] float32, sum 1.
 
     A clip means one emotion throughout, so the evidence of its rows is pooled before it is turned
-    into probabilities.
+    into probabilities; scores and measures count alike.
 
     Args:
         feelings: the recogniser.
         scores: [T, 52] float32 0..1, of a clip without its speech, or of a still.
+        measures: [T, M] float32, from `measure_faces`; None where no mesh is known.
     """
     rows = torch.from_numpy(score_features(feelings.pairs.numpy(), scores).astype(np.float32))
-    return torch.softmax((rows @ feelings.weight + feelings.bias).mean(0), dim=-1)
+    evidence = (rows @ feelings.weight + feelings.bias).mean(0)
+    if measures is not None:
+        middle = torch.from_numpy(np.median(measures, axis=0).astype(np.float32))
+        measured = middle @ feelings.measure_weight + feelings.measure_bias
+        evidence = (evidence + measured) / 2
+    return torch.softmax(evidence, dim=-1)
 
 
 def named(feelings: Feelings, name: str) -> Tensor | None:

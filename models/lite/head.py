@@ -18,6 +18,7 @@ from models.checkpoints import load_tensors
 from models.lite.emotion import DisplacementPredictor, EmotionEncoder
 from models.lite.feeling import Feelings, emphasised, likeness, load_feelings, named
 from models.lite.lips import LipContact
+from models.lite.measures import measure_faces
 from models.lite.motion import AudioToMotion, MotionState, load_motion
 from models.lite.picture import draw
 from models.lite.portrait import LitePortrait, encode_portrait
@@ -96,9 +97,15 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
             feelings = self.feelings
             likely = named(feelings, track.name)
             if likely is None:
-                likely = likeness(feelings, track.blendshapes)
+                likely = likeness(feelings, track.blendshapes, self._measures(track))
             weights = emphasised(feelings, weights, likely)
         return self.encoder(weights)
+
+    def _measures(self, track: FaceTrack) -> np.ndarray | None:
+        """The measures of a track's faces, [T, M] float32, where it has a mesh."""
+        if track.landmarks is None:
+            return None
+        return measure_faces(track.landmarks, self.rig.mesh.numpy())
 
     def worn_weights(self, track: FaceTrack) -> Tensor:
         """Expression weights of a track's scores above rest, [T, E] float32."""

@@ -180,4 +180,5 @@ def test_a_track_is_interpolated_where_the_face_is_lost(tracker, face_picture, t
     path = write_clip(tmp_path / "a.mp4", pictures, np.zeros((1, 48000), np.float32))
     track = track_clip(Path(path), tracker)
     assert track.blendshapes.shape == (25, 52) and np.isfinite(track.pose).all()
+    assert track.landmarks.shape == (25, 478, 3) and np.isfinite(track.landmarks).all()
     assert np.abs(track.pose[12] - track.pose[9]).max() < 2

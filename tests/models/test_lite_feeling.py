@@ -4,6 +4,8 @@ import torch
 
 from avatar.presets import PRESETS, SHAPE_NAMES, face_scores
 from models.lite.feeling import PULL, emphasised, likeness, named
+from models.lite.measures import measure_faces
+from models.lite.rig import expression_weights, skin
 from models.talking_head import FaceTrack
 
 
@@ -23,6 +25,21 @@ def top(lite, scores):
 def test_likeness_is_a_distribution(lite):
     likely = likeness(lite.feelings, smiling([0.2, 0.9]))
     assert likely.shape == (8,) and float(likely.sum()) == pytest.approx(1, abs=1e-5)
+
+
+def test_what_the_mesh_shows_counts_beside_the_scores(lite):
+    rig, rest = lite.rig, lite.rest[None]
+    flat = rig.mesh[:, :2]
+    startled = face_scores({"browInnerUp": 0.6, "browOuterUp": 0.6, "eyeWide": 0.6})
+    weights = torch.from_numpy(expression_weights(rig, startled))
+    dx, dj = (torch.einsum("e,e...->...", weights, basis) for basis in (rig.dx, rig.dj))
+    moved = skin(rig, flat, flat[rig.point_indices], dx, dj)
+    faces = np.stack([rig.mesh, torch.cat([flat + moved, rig.mesh[:, 2:]], 1)])
+    at_rest, seen = (
+        likeness(lite.feelings, rest, row[None]) for row in measure_faces(faces, rig.mesh.numpy())
+    )
+    surprised = lite.feelings.names.index("surprised")
+    assert seen[surprised] > 2 * at_rest[surprised]
 
 
 def test_a_smile_is_happy(lite):
