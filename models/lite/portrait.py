@@ -58,7 +58,7 @@ UNSEEN_SMILE = {"mouthSmile": 0.25, "mouthUpperUp": 0.1}
 """Expression weights that a whole smile has beyond these: without them the mouth of a person who
 smiled would rest higher under the nose, and end further apart, than the mouths of those who did not
 (means over the public-domain portraits)."""
-STEADY_RIM, RIM_STARTS = 0.6, 0.6
+STEADY_RIM, RIM_STARTS = 0.5, 0.6
 """Share of a smile that stays on the face's outline, and radius of the outline from which on: jaws
 of people who smile are no wider than those of others, and cheeks that fall stay full."""
 LIP_RIM = 0.12

@@ -65,3 +65,12 @@ def test_folds_leave_the_matte_alone(lite_portrait):
     wild = folded(lite_portrait.pixels, lite_portrait.wrinkles, moved(brows=0.3, corners=-0.3))
     assert np.array_equal(wild[..., 3], lite_portrait.pixels[..., 3])
     assert (wild[..., :3] <= wild[..., 3:]).all()
+
+
+def test_corners_that_are_pulled_down_fold_the_skin_as_the_smile_did(lite_portrait):
+    rest, spoken, grieved = (
+        np.abs(change(lite_portrait, lite_portrait.wrinkles, corners=down)).sum()
+        for down in (0.0, 0.02, 0.06)
+    )
+    assert spoken == rest
+    assert grieved < 0.4 * rest
