@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from models.checkpoints import load_tensors
-from models.lite.own_teeth import keep_own_teeth, match_teeth
+from models.lite.own_teeth import keep_own_teeth
 from models.lite.pose import HeadPose, place, rotation_matrix
 from models.lite.seam import seam_of
 
@@ -133,9 +133,8 @@ def fit_mouth(
     )
     frame = layer_frame(mouth, own, np.zeros(6), lips[0, [0, -1]])
     to_picture = frame.to_picture(*upper.shape[:2])
-    kept = keep_own_teeth(mouth.upper, image, lips, to_picture)
-    shown, below = match_teeth(mouth.upper, kept, mouth.lower)
-    return mouth._replace(upper=shown, lower=below)
+    upper, lower = keep_own_teeth(mouth.upper, mouth.lower, image, lips, to_picture)
+    return mouth._replace(upper=upper, lower=lower)
 
 
 def _tone(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

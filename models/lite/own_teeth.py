@@ -32,6 +32,10 @@ ABOVE = 12
 PLAY = 5
 """Layer pixels by which the teeth's edge may differ from the generic one: a resting lip covers
 them but for their edge, whatever the estimate of the resting lips says."""
+NEIGHBOUR = 10
+"""Columns of the outermost own teeth whose lower edge the generic ones beside them go on from."""
+MOST_STEP = 14
+"""Layer pixels by which these may move; at the top of the layer, far behind the lip, they wrap."""
 EDGE = 0.8
 """Softness of the teeth's outline, layer pixels."""
 GUM_RED, TOOTH_RED = 0.12, 0.06
@@ -43,20 +47,27 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def keep_own_teeth(
-    layer: np.ndarray, image: np.ndarray, lips: np.ndarray, to_picture: np.ndarray
-) -> np.ndarray:
-    """The upper layer with the portrait's own teeth, or as it was where none are to be seen.
+    upper: np.ndarray,
+    lower: np.ndarray,
+    image: np.ndarray,
+    lips: np.ndarray,
+    to_picture: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both layers with the portrait's own teeth, or as they were where none are to be seen.
+
+    The generic teeth beside and below the own ones take their colour.
 
     Args:
-        layer: [h, w, 4] uint8, premultiplied, the toned generic upper layer.
+        upper: [h, w, 4] uint8, premultiplied, the toned generic upper layer.
+        lower: [h, w, 4] uint8, premultiplied, the toned generic lower layer.
         image: [S, S, 3] uint8 RGB portrait.
         lips: [2, n, 2] float32 px, inner edges of upper and lower lip from corner to corner.
         to_picture: [2, 3] float, the affine map from layer to picture pixels.
 
     Returns:
-        [h, w, 4] uint8, premultiplied.
+        The upper and the lower layer, [h, w, 4] uint8, premultiplied.
     """
-    height, width = layer.shape[:2]
+    height, width = upper.shape[:2]
     v, u = np.mgrid[:height, :width].astype(np.float32)
     where = np.einsum("ij,jhw->ihw", to_picture, np.stack([u, v, np.ones_like(u)]))
     colour = np.stack(
@@ -70,13 +81,23 @@ def keep_own_teeth(
     columns = _widest(seen)
     mouth = np.isfinite(top).sum()
     if columns.sum() < LEAST_WIDTH * mouth or mouth == 0:
-        return layer
+        return upper, lower
     first, last = (np.interp(u[0], u[0][columns & seen], r[columns & seen]) for r in (first, last))
     last = grey_closing(last, GAP)
-    down = _to_edge(layer, last[columns])
+    down = _to_edge(upper, last[columns])
     colour, first, last = np.roll(colour, down, axis=0), first + down, last + down
+    gain = _gain(upper, colour, columns & (v > first) & (v < last))
+    upper = _tinted(_beside(upper, columns, last), gain)
+    return _laid_over(upper, colour, columns, first, last), _tinted(lower, gain)
+
+
+def _laid_over(
+    layer: np.ndarray, colour: np.ndarray, columns: np.ndarray, first: np.ndarray, last: np.ndarray
+) -> np.ndarray:
+    """The layer with the teeth of a picture [h, w, 3] in columns and rows [w] of it."""
+    v = np.arange(len(layer))[:, None]
     shown = columns & (v <= last) & (v >= first - ABOVE)
-    rows = np.clip(np.maximum(v, first + 1), 0, height - 1).astype(int)
+    rows = np.clip(np.maximum(v, first + 1), 0, len(layer) - 1).astype(int)
     colour = np.take_along_axis(colour, rows[..., None], axis=0)
     share = gaussian_filter(shown.astype(np.float32), EDGE)[..., None]
     cleared = (columns & (v > first - ABOVE))[..., None] & (share < 0.5)
@@ -85,25 +106,13 @@ def keep_own_teeth(
     return np.rint(generic + share * (own - generic)).clip(0, 255).astype(np.uint8)
 
 
-def match_teeth(
-    generic: np.ndarray, kept: np.ndarray, lower: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give the generic teeth beside and below the portrait's own ones their colour.
-
-    Args:
-        generic: [h, w, 4] uint8, premultiplied, the toned generic upper layer.
-        kept: [h, w, 4] uint8, premultiplied, the same with own teeth, from `keep_own_teeth`.
-        lower: [h, w, 4] uint8, premultiplied, the toned generic lower layer.
-
-    Returns:
-        The upper layer with own teeth, and the lower layer.
-    """
-    own = (generic != kept).any(-1)
-    teeth = own & (_tooth_share(generic) > 0.5) & (generic[..., 3] == 255) & (kept[..., 3] == 255)
-    if not teeth.any():
-        return kept, lower
-    gain = np.clip(_lit(kept[teeth]) / _lit(generic[teeth]), LEAST_GAIN, MOST_GAIN)
-    return np.where(own[..., None], kept, _tinted(generic, gain)), _tinted(lower, gain)
+def _gain(generic: np.ndarray, colour: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Gain per channel [3] from the generic teeth to those that a picture shows at places."""
+    teeth = (_tooth_share(generic) > 0.5) & (generic[..., 3] == 255)
+    if not (teeth & shown).any():
+        return np.ones(3)
+    own, others = _lit(colour[shown]), _lit(generic[teeth & shown])
+    return np.clip(own / others, LEAST_GAIN, MOST_GAIN)
 
 
 def _tooth_share(layer: np.ndarray) -> np.ndarray:
@@ -114,7 +123,7 @@ def _tooth_share(layer: np.ndarray) -> np.ndarray:
 
 
 def _lit(pixels: np.ndarray) -> np.ndarray:
-    """Mean colour [3] of the brighter half of pixels [n, 4], without what lies between teeth."""
+    """Mean colour [3] of the brighter half of pixels [n, >= 3], without what lies between teeth."""
     luma = pixels[:, :3] @ np.array(LUMA)
     return pixels[luma >= np.median(luma), :3].mean(0)
 
@@ -125,6 +134,26 @@ def _tinted(layer: np.ndarray, gain: np.ndarray) -> np.ndarray:
     colour = layer[..., :3] * (1 + share * (gain - 1))
     alpha = layer[..., 3:]
     return np.concatenate([np.clip(np.rint(colour), 0, alpha), alpha], axis=-1).astype(np.uint8)
+
+
+def _beside(layer: np.ndarray, columns: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """The generic layer with its teeth on either side as far down as the own ones end there.
+
+    Args:
+        layer: [h, w, 4] uint8, premultiplied.
+        columns: [w] bool, where own teeth are.
+        last: [w] float, row of their lower edge.
+    """
+    out = layer.copy()
+    edge = np.array([np.flatnonzero(a > 127).max(initial=0) for a in layer[..., 3].T])
+    left, right = np.flatnonzero(columns)[[0, -1]]
+    for side, near in (
+        (slice(0, left), slice(left, left + NEIGHBOUR)),
+        (slice(right + 1, None), slice(right + 1 - NEIGHBOUR, right + 1)),
+    ):
+        further = round(float(np.median(last[near]) - np.median(edge[near])))
+        out[:, side] = np.roll(layer[:, side], np.clip(further, -MOST_STEP, MOST_STEP), axis=0)
+    return out
 
 
 def _to_edge(layer: np.ndarray, last: np.ndarray) -> int:

@@ -14,7 +14,7 @@ from models.lite.contours import (
 )
 from models.lite.lids import close_lids, fit_lids
 from models.lite.lip_edge import lip_trims
-from models.lite.own_teeth import keep_own_teeth, match_teeth
+from models.lite.own_teeth import keep_own_teeth
 from models.lite.picture import place_vertices, talking_face
 from models.talking_head import POSE_DIMS, Motion
 
@@ -204,37 +204,48 @@ def test_teeth_of_the_portrait_are_not_taken_for_lips():
     assert np.allclose(shut, 0.12)
 
 
-def test_the_upper_teeth_of_a_smile_are_kept():
-    """Yellow teeth in the portrait stay yellow in the layer, below the lip; lips are left out."""
+def smile_in_layer():
+    """Layers of gums over grey teeth, a smile with yellow teeth, its lips, and where it lies."""
     layer = np.zeros((136, 198, 4), np.uint8)
-    layer[16:70] = (200, 200, 200, 255)
+    layer[16:50] = (150, 80, 80, 255)
+    layer[50:70] = (200, 200, 200, 255)
     picture = np.full((136, 198, 3), (170, 80, 80), np.uint8)
-    picture[50:70, 40:160] = (240, 220, 120)
+    picture[50:70, 40:160] = (240, 220, 150)
     picture[50:70, 97:103] = (90, 60, 40)  # a gap between two teeth
     x = np.linspace(40, 159, 11)
     lips = np.stack([np.column_stack([x, np.full(11, y)]) for y in (50, 78)]).astype(np.float32)
-    same_place = np.array([[1.0, 0, 0], [0, 1, 0]])
-    own = keep_own_teeth(layer, picture, lips, same_place)
-    assert np.abs(own[55:68, 50:94, :3].astype(int) - (240, 220, 120)).max() < 12
+    return layer, picture, lips, np.array([[1.0, 0, 0], [0, 1, 0]])
+
+
+def test_the_upper_teeth_of_a_smile_are_kept():
+    """Yellow teeth in the portrait stay yellow in the layer, below the lip; lips are left out."""
+    layer, picture, lips, same_place = smile_in_layer()
+    own, lower = keep_own_teeth(layer, layer, picture, lips, same_place)
+    assert np.abs(own[55:68, 50:94, :3].astype(int) - (240, 220, 150)).max() < 12
     assert own[55:68, 50:150, 3].min() == 255
     assert own[74:, 50:150, 3].max() == 0
-    assert (own[:, :30] == layer[:, :30]).all()
     picture[50:70] = (60, 20, 20)
-    assert (keep_own_teeth(layer, picture, lips, same_place) == layer).all()
+    own, lower = keep_own_teeth(layer, layer, picture, lips, same_place)
+    assert (own == layer).all()
+    assert (lower == layer).all()
 
 
 def test_generic_teeth_take_the_colour_of_the_own_ones():
-    """Beside yellow own teeth, and below them, white ones turn yellow; gums stay as they are."""
-    generic = np.zeros((20, 40, 4), np.uint8)
-    generic[:10] = (150, 80, 80, 255)
-    generic[10:] = (200, 200, 200, 255)
-    kept = generic.copy()
-    kept[10:, 10:30] = (200, 180, 150, 255)
-    upper, lower = match_teeth(generic, kept, generic)
-    for layer in (upper, lower):
-        assert np.abs(layer[10:, :, :3].astype(int) - (200, 180, 150)).max() <= 1
-        assert (layer[:10] == generic[:10]).all()
-    assert (match_teeth(generic, generic, generic)[1] == generic).all()
+    """Beside yellow own teeth, and below them, grey ones turn yellow; gums stay as they are."""
+    layer, picture, lips, same_place = smile_in_layer()
+    own, lower = keep_own_teeth(layer, layer, picture, lips, same_place)
+    for teeth in (own[55:66, :30], own[55:66, 170:], lower[50:70]):
+        assert np.abs(teeth[..., :3].astype(int) - (240, 220, 150)).max() <= 4
+    assert (lower[16:50] == layer[16:50]).all()
+
+
+def test_generic_teeth_go_on_from_the_edge_of_the_own_ones():
+    """Where the outermost own teeth end higher, so do those beside them."""
+    layer, picture, lips, same_place = smile_in_layer()
+    picture[64:70, 40:70] = picture[64:70, 130:160] = (60, 20, 20)
+    own, _ = keep_own_teeth(layer, layer, picture, lips, same_place)
+    for beside in (own[:, 20, 3], own[:, 180, 3]):
+        assert abs(np.flatnonzero(beside > 127).max() - 63) <= 1
 
 
 def test_a_closed_lid_does_not_fall_far_below_the_lower_one(lite, lite_portrait, pose):
