@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.lite.lips import LipContact
 from models.lite.motion import AudioToMotion
 from models.lite.rig import Rig
 from streaming.features import windows_of
@@ -102,7 +101,6 @@ def predicted_mouth(network: AudioToMotion, rig: Rig, samples: np.ndarray) -> np
     with torch.inference_mode():
         identity = network.encode_identity(rig.x[None], torch.eye(2).expand(1, rig.n_points, 2, 2))
         dx, _ = network(windows, still, identity)
-        dx = LipContact(rig)(dx)
     points = dx[0].numpy() + rig.x.numpy()  # [T, K, 2]
     a, b = (points[:, [rig.point_of(pair[i]) for pair in PAIRS]] for i in (0, 1))
     at_rest = rig.x[rig.point_of(14)] - rig.x[rig.point_of(13)]

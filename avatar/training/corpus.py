@@ -25,7 +25,7 @@ class CorpusOptions:
     """How much is said.
 
     voice_seconds: of clean speech, by every voice but Kokoro's; Piper's says twice as much.
-    speaker_seconds: by every blended speaker of Kokoro.
+    speaker_seconds: by every blended speaker of Kokoro, and twice as much in `MORE_SPEAKERS`.
     kokoro_speakers: how many of them.
     styles: folder with more styles of Kokoro, see `kokoro.py`.
     recordings: folder of unpacked packages with real speech, see `recordings.PACKAGED`.
@@ -56,8 +56,10 @@ def all_voices(options: CorpusOptions) -> list[Voice]:
 
 def seconds_of(voice: Voice, options: CorpusOptions) -> float:
     """How long a voice shall speak."""
+    from avatar.training.kokoro import MORE_SPEAKERS
+
     if voice.name.startswith("kokoro"):
-        return options.speaker_seconds
+        return options.speaker_seconds * (2 if voice.language in MORE_SPEAKERS else 1)
     return options.voice_seconds * (2 if voice.name.startswith("piper") else 1)
 
 

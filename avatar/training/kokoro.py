@@ -35,6 +35,8 @@ HELD_OUT_STYLES = (
     "em_alex", "hm_omega", "zf_xiaoni",
 )  # fmt: skip
 """Styles that go into no speaker that is trained on."""
+MORE_SPEAKERS = {"cmn": 32, "de": 6, "es": 6, "hi": 6}
+"""How many speakers each of these languages has beside those asked for."""
 HELD_OUT_SHARE = 12
 """Every twelfth speaker is made of held-out styles."""
 _ENGLISH = (
@@ -90,7 +92,7 @@ def _speller() -> Any:
 def kokoro_voices(speakers: int, seed: int, folder: Path | None = None) -> list[Voice]:
     """`speakers` of one to three styles each; every third speaks another language than English.
 
-    Those called `kokoro-held-out-*` share no style with the others.
+    Those called `kokoro-held-out-*` share no style with the others. `MORE_SPEAKERS` come last.
 
     Args:
         speakers: how many.
@@ -104,21 +106,31 @@ def kokoro_voices(speakers: int, seed: int, folder: Path | None = None) -> list[
         return []
     rng = np.random.default_rng(seed)
     others = [name for name in SPELLING if name != "en"]
+    known = [name for name in styles if name not in HELD_OUT_STYLES]
     voices = []
     for i in range(speakers):
         language = others[i // 3 % len(others)] if i % 3 == 2 else "en"
         held_out = i % HELD_OUT_SHARE == HELD_OUT_SHARE // 2
-        names = [name for name in styles if (name in HELD_OUT_STYLES) is held_out]
+        names = [name for name in styles if name in HELD_OUT_STYLES] if held_out else known
         style = blended([styles[name] for name in rng.choice(names, 3, replace=False)], rng)
-        speed = random.Random(seed + i)
-        voices.append(
-            Voice(
-                f"kokoro-{'held-out-' if held_out else ''}{i}",
-                language,
-                lambda text, s=style, k=language, r=speed: _speak(text, s, k, r),  # type: ignore[misc]
-            )
-        )
+        voices.append(_voice(f"{'held-out-' if held_out else ''}{i}", language, style, seed + i))
+    for language, count in MORE_SPEAKERS.items():
+        for i in range(count):
+            names = _natives(known, language) if i % 2 == 0 else known
+            style = blended([styles[name] for name in rng.choice(names, 3, replace=False)], rng)
+            voices.append(_voice(f"{language}-{i}", language, style, seed + i))
     return voices
+
+
+def _natives(names: list[str], language: str) -> list[str]:
+    """Names of Mandarin styles, if there are three; of all styles for any other language."""
+    mandarin = [name for name in names if language == "cmn" and name.startswith("z")]
+    return mandarin if len(mandarin) >= 3 else names
+
+
+def _voice(name: str, language: str, style: np.ndarray, seed: int) -> Voice:
+    speed = random.Random(seed)
+    return Voice(f"kokoro-{name}", language, lambda text: _speak(text, style, language, speed))
 
 
 def blended(styles: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:

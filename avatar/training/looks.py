@@ -15,6 +15,7 @@ from torch import Tensor
 
 from avatar.presets import PRESETS, face_scores
 from models.lite.head import LiteTalkingHead
+from models.lite.lips import LipContact
 from models.lite.measures import measure_faces
 from models.lite.portrait import LitePortrait
 from models.talking_head import POSE_DIMS, FaceTrack, Motion
@@ -204,8 +205,8 @@ def _motion(
     varied = np.exp(rng.normal(0, 0.35, worn.shape)) * (rng.random(worn.shape) > 0.15)
     strength = rng.uniform(*STRENGTH)
     weights = (worn * torch.from_numpy((strength * varied).astype(np.float32))).clamp(max=2.0)
-    dx, dj = displacement(head.rig, speech)
-    dx = head.contact(dx)
+    contact = LipContact(head.rig, ([name] for name in head.rig.shape_names))
+    dx, dj = displacement(head.rig, contact(speech, torch.zeros(len(speech))))
     with torch.no_grad():
         more_dx, more_dj = head.predictor(head.encoder(weights), dx, dj)
     pose = np.zeros((1, POSE_DIMS), np.float32)

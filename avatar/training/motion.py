@@ -16,8 +16,12 @@ on where the first stopped. Read next: `motion_data.py`, `motion_loop.py`.
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from avatar.training.motion_loop import Schedule
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variants", type=int, default=2, help="channels of every utterance")
     parser.add_argument("--steps", type=int, default=6000, help="training steps at most")
     parser.add_argument("--batch", type=int, default=32, help="takes of 8 s per step")
+    parser.add_argument(
+        "--closing-only", action="store_true",
+        help="learn only to tell /p b m/ from the features of the weights of --start",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="FIELD=VALUE",
+        help="more of the schedule, such as closure=12 learning_rate=0.001 (motion_loop.Schedule)",
+    )  # fmt: skip
     parser.add_argument("--lead-ms", type=float, default=0.0, help="lips ahead of the sound")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--seed", type=int, default=0)
@@ -41,7 +53,8 @@ def run(args: argparse.Namespace) -> None:
     """Make or reuse the data of the run folder, train, and write the best weights.
 
     Raises:
-        ValueError: no voice is installed, or the data folder has no manifest.
+        ValueError: no voice is installed, the data folder has no manifest, or the schedule has no
+            such field.
     """
     import torch
 
@@ -52,6 +65,10 @@ def run(args: argparse.Namespace) -> None:
     from avatar.training.visemes import Timing
     from models.lite.rig import load_rig
 
+    schedule = Schedule(
+        steps=args.steps, batch=args.batch, seed=args.seed, closing_only=args.closing_only
+    )
+    schedule = assigned(schedule, args.set)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     corpus = CorpusOptions(
@@ -65,7 +82,6 @@ def run(args: argparse.Namespace) -> None:
     files = make_corpus(args.run / "voices", corpus)
     spectra = args.run / f"spectra-{args.variants}"
     voices = voices_of(files, spectra, takes, timing, span)
-    schedule = Schedule(steps=args.steps, batch=args.batch, seed=args.seed)
     rows = sum(len(said.spectra) for voice in voices[0].said for said in voice)
     recipe = {
         "speakers": len(voices[0].said) - BANDS,
@@ -77,3 +93,19 @@ def run(args: argparse.Namespace) -> None:
     }
     folders = (args.run, args.out or args.run)
     train(load_rig(), voices, schedule, span, folders, recipe, args.start)
+
+
+def assigned(options: Schedule, texts: list[str]) -> Schedule:
+    """The options with the values of `FIELD=VALUE` texts.
+
+    Raises:
+        ValueError: there is no such field, or the value is none of its kind.
+    """
+    kinds = {name: type(value) for name, value in asdict(options).items()}
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in kinds:
+            raise ValueError(f"{text}: the schedule has no such field, but {', '.join(kinds)}")
+        values[name] = kinds[name](float(value))
+    return replace(options, **values)

@@ -19,7 +19,7 @@ from avatar.evaluation.lips import correlation
 from avatar.training.mouth_shapes import Range, gap_per_shape, shape_weights, width_per_shape
 from avatar.training.run_log import note, plot_metrics
 from avatar.training.variation import OWN_VOICE, Examples, Voices, new_examples
-from avatar.training.visemes import SOUNDS
+from avatar.training.visemes import BILABIAL_SOUND, SOUNDS
 from models.checkpoints import save_tensors
 from models.lite.motion import AudioToMotion, MotionConfig, load_motion, motion_settings
 from models.lite.rig import Rig
@@ -43,6 +43,9 @@ class Schedule:
     hearing: weight of naming the phoneme, which only training asks for.
     averaging: what the mean of the weights keeps per step.
     closure: extra weight of pictures in which the lips close between open ones.
+    closing, closing_odds: weight of telling /p b m/ from all else, and how many times as much one
+        that is missed counts as one too many.
+    closing_only: whether nothing but that is learnt, by a readout of features that stay.
     """
 
     # length
@@ -58,6 +61,9 @@ class Schedule:
     velocity: float = 1.0
     hearing: float = 0.15
     closure: float = 3.0
+    closing: float = 1.0
+    closing_odds: float = 1.6
+    closing_only: bool = False
     seed: int = 0
 
     def warm_cosine(self, step: int) -> float:
@@ -126,14 +132,16 @@ def train(
         figures = validate(learner, rig, held_out, schedule, span)
         note(run, {"step": step + 1, "train_loss": float(np.mean(losses)), **figures})
         losses.clear()
-        better = figures["held_out_loss"] < progress.best
-        best = min(figures["held_out_loss"], progress.best)
+        reached = figures["closing_loss" if schedule.closing_only else "held_out_loss"]
+        better, best = reached < progress.best, min(reached, progress.best)
         progress = Progress(step + 1, best, 0 if better else progress.stale + 1)
         if better:
             settings = motion_settings(learner.network.config)
             settings |= {"recipe": recipe, "step": step + 1, "held_out": figures}
-            gain = float(np.clip(RANGE_FACTOR / figures["aperture_range"], 1.0, MAX_GAIN))
-            tensors = learner.average.state_dict() | {"gain": torch.tensor(gain)}
+            tensors = learner.average.state_dict()
+            if not schedule.closing_only:
+                gain = float(np.clip(RANGE_FACTOR / figures["aperture_range"], 1.0, MAX_GAIN))
+                tensors |= {"gain": torch.tensor(gain)}
             save_tensors("motion", tensors, settings, out)
         _save(run / "last.pt", learner, progress)
         if progress.stale >= schedule.patience:
@@ -144,10 +152,11 @@ def train(
 
 def new_learner(rig: Rig, voices: Voices, schedule: Schedule, start: Path | None = None) -> Learner:
     """A network that knows mean and scale of the MFCC, fresh or with weights, and its optimiser."""
-    network = (
-        AudioToMotion(rig, MotionConfig()) if start is None else load_motion(rig, start).train()
-    )
-    network.gain.fill_(1.0)
+    network = AudioToMotion(rig, MotionConfig()) if start is None else load_motion(rig, start)
+    if schedule.closing_only:
+        network.eval().requires_grad_(False).closing.requires_grad_(True)
+    else:
+        network.train().gain.fill_(1.0)
     if start is None:
         rows = new_examples(voices, 64, np.random.default_rng(schedule.seed)).rows[:, ::7]
         rows = rows.reshape(-1, rows.shape[-1])
@@ -155,7 +164,7 @@ def new_learner(rig: Rig, voices: Voices, schedule: Schedule, start: Path | None
         network.mfcc_mean.copy_(torch.from_numpy(heard.mean(0)))
         network.mfcc_scale.copy_(torch.from_numpy(heard.std(0)))
     listener = nn.Linear(network.decoder.in_features, len(SOUNDS))
-    parameters = [*network.parameters(), *listener.parameters()]
+    parameters = [p for p in [*network.parameters(), *listener.parameters()] if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, schedule.learning_rate, weight_decay=1e-3)
     rate = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.warm_cosine)
     average = copy.deepcopy(network).requires_grad_(False)
@@ -175,12 +184,14 @@ def _learn(
     with torch.autocast("cpu", torch.bfloat16):
         weights, features = _told(learner.network, examples, rng)
         named = learner.listener(features)
+        closing = learner.network.closing(features)[..., 0]
     loss = motion_loss(learner.network, weights.float(), wanted, schedule)
     sounds = torch.from_numpy(examples.sounds)
     heard = nn.functional.cross_entropy(
         named.float().flatten(0, 1), sounds.flatten(), ignore_index=-1
     )
-    total = loss + schedule.hearing * heard
+    closed = closing_loss(closing.float(), sounds, schedule)
+    total = loss + schedule.hearing * heard + schedule.closing * closed
     learner.optimiser.zero_grad()
     total.backward()
     torch.nn.utils.clip_grad_norm_(learner.network.parameters(), 1.0)
@@ -228,6 +239,16 @@ def motion_loss(
     squared = squared + schedule.velocity * change.square().sum(-1).mean()
     absolute = (importance * (weights @ network.gap_basis - gap).abs()).mean()
     return 150 * squared + 3 * schedule.absolute * absolute
+
+
+def closing_loss(logits: Tensor, sounds: Tensor, schedule: Schedule) -> Tensor:
+    """Cross-entropy of telling /p b m/ in [B, T] sounds, where they are known."""
+    known = sounds >= 0
+    return nn.functional.binary_cross_entropy_with_logits(
+        logits[known],
+        (sounds[known] == BILABIAL_SOUND).float(),
+        pos_weight=torch.tensor(schedule.closing_odds),
+    )
 
 
 def key_point_metric(network: AudioToMotion) -> Tensor:
@@ -283,9 +304,11 @@ def validate(
     weights, features = _told(network, examples, rng)
     sounds = torch.from_numpy(examples.sounds)
     named = learner.listener(features).argmax(-1)[sounds >= 0] == sounds[sounds >= 0]
+    closing = network.closing(features)[..., 0]
     figures = {
         "held_out_loss": float(motion_loss(network, weights, wanted, schedule)),
         "named": float(named.float().mean()),
+        "closing_loss": float(closing_loss(closing, sounds, schedule)),
     }
     for name, per_shape in (("aperture", gap_per_shape(rig)), ("width", width_per_shape(rig))):
         ours, asked = weights.numpy() @ per_shape, wanted.numpy() @ per_shape  # [N, T]

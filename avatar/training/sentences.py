@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from avatar.training.phrases import LANGUAGES as PHRASED
+from avatar.training.phrases import phrased
 from avatar.training.prose import prose, shuffled_words
 
 # fmt: off
@@ -197,8 +199,9 @@ def everyday(rng: random.Random) -> str:
 
 
 def foreign(language: str, seed: int) -> Iterator[str]:
-    """Sentences of one of `LANGUAGES` in random order without end."""
+    """Sentences of one of `LANGUAGES` in random order without end; half are made of phrases."""
     rng = random.Random(seed)
     sentences = LANGUAGES[language].split("|")
     while True:
-        yield rng.choice(sentences)
+        phrases = language in PHRASED and rng.random() < 0.5
+        yield phrased(language, rng) if phrases else rng.choice(sentences)

@@ -14,7 +14,7 @@ import numpy as np
 from avatar.training.channel import Channel, another_speaker, transmitted
 from avatar.training.phonemes import SILENCE, Phone, stretched, with_silence
 from avatar.training.spectra import MIDDLE, RATE, ROWS_PER_SECOND, log_mel
-from avatar.training.visemes import Timing, measures_at, sounds_at
+from avatar.training.visemes import Timing, closed_long_enough, measures_at, sounds_at
 from avatar.training.voices import Utterance
 
 PAD = 0.15
@@ -94,7 +94,7 @@ def load_said(path: Path, timing: Timing) -> list[Said]:
         for owner, symbol, start, end in rows:
             phones[owner].append(Phone(str(symbol), float(start), float(end)))
     out = []
-    for spectra, spoken in zip(pieces, phones, strict=True):
+    for spectra, spoken in zip(pieces, map(closed_long_enough, phones), strict=True):
         times = np.arange(len(spectra)) / ROWS_PER_SECOND + MIDDLE
         measures, sounds = measures_at(spoken, times, timing), sounds_at(spoken, times, timing)
         out.append(Said(spectra, measures, sounds))

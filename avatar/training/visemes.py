@@ -88,7 +88,19 @@ VISEMES: dict[str, Viseme] = {
 SOUNDS = list(dict.fromkeys(VISEMES.values()))
 """The different visemes, in the order of their classes."""
 SILENCE_SOUND = SOUNDS.index(VISEMES[SILENCE])
+BILABIAL_SOUND = SOUNDS.index(VISEMES["p"])
 _SOUND_OF = {symbol: SOUNDS.index(viseme) for symbol, viseme in VISEMES.items()}
+
+SHORTEST_CLOSURE = 0.09
+"""Seconds that lips stay closed for /p b m/ at least: engines count less of it to short ones."""
+
+
+def closed_long_enough(phones: list[Phone]) -> list[Phone]:
+    """The phones, /p b m/ beginning early enough to last `SHORTEST_CLOSURE`."""
+    return [
+        p._replace(start=min(p.start, p.end - SHORTEST_CLOSURE)) if p.symbol in "pbm" else p
+        for p in phones
+    ]
 
 
 def mouth_measures(phones: list[Phone], n_frames: int, timing: Timing | None = None) -> np.ndarray:

@@ -150,11 +150,14 @@ def _festival(name: str, text: str) -> Utterance:
 
 
 ESPEAK = {
-    "en-us+m1": "en", "en-us+f2": "en", "en-gb+m3": "en", "en-gb-scotland+f4": "en",
-    "en-us+f5": "en", "en-gb+m7": "en", "en-us+f1": "en", "cmn+m1": "cmn", "cmn+f2": "cmn",
-    "cmn+m7": "cmn", "de+m3": "de", "de+f4": "de", "es+m2": "es", "hi+f1": "hi",
-}  # fmt: skip
-"""eSpeak NG's voices with a variant, and the language of their sentences."""
+    "en": "en-us+m1 en-us+f1 en-us+f2 en-us+m5 en-us+f5 en-gb+f1 en-gb+m2 en-gb+m3 en-gb+m7 "
+    "en-gb-scotland+f4",
+    "cmn": "cmn+m1 cmn+f2 cmn+m7 cmn+m2 cmn+m5 cmn+m8 cmn+f1 cmn+f5",
+    "de": "de+m3 de+f4 de+m1 de+f2",
+    "es": "es+m2 es+m7 es+f1 es+f5",
+    "hi": "hi+f1 hi+m3 hi+m8 hi+f2",
+}
+"""eSpeak NG's voices with a variant, by the language of their sentences."""
 
 
 def espeak_voices() -> list[Voice]:
@@ -163,7 +166,8 @@ def espeak_voices() -> list[Voice]:
         return []
     return [
         Voice(f"espeak-{name}", language, lambda text, name=name: _espeak(name, text))  # type: ignore[misc]
-        for name, language in ESPEAK.items()
+        for language, names in ESPEAK.items()
+        for name in names.split()
     ]
 
 

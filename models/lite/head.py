@@ -17,7 +17,6 @@ from torch import Tensor
 from models.checkpoints import load_tensors
 from models.lite.emotion import DisplacementPredictor, EmotionEncoder
 from models.lite.feeling import Feelings, emphasised, likeness, load_feelings, named
-from models.lite.lips import LipContact
 from models.lite.measures import measure_faces
 from models.lite.motion import AudioToMotion, MotionState, load_motion
 from models.lite.picture import draw
@@ -67,7 +66,6 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
         names = self.rig.shape_names
         self._warp = warp if device == "cpu" else TorchWarp(device)
         self.motion: AudioToMotion = load_motion(self.rig, folder)
-        self.contact = LipContact(self.rig)
         self._folder = folder
         self.encoder, self.predictor, self.rest = _load_emotion(self.rig, folder)
         self._blinks = [
@@ -129,9 +127,8 @@ class LiteTalkingHead(TalkingHead[LitePortrait, LiteState]):
         """One step of motion; shapes as in the contract."""
         identity = self.motion.encode_identity(portrait.x0, portrait.j0)
         dx, dj, memory = self.motion.step(audio_features, pose[:, :6], identity, state.motion)
-        dx = self.contact(dx)
         more_dx, more_dj = self.predictor(emotion, dx, dj)
-        more_dx = self.contact.kept(dx, more_dx)
+        more_dx = self.motion.contact.kept(dx, more_dx)
         x, jacobian = portrait.x0 + dx + more_dx, portrait.j0 + dj + more_dj
         x, jacobian = self.ease_squint(x, jacobian, portrait.x0)
         x, jacobian = self.blink(x, jacobian, pose[:, BLINK])

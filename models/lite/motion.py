@@ -2,7 +2,8 @@
 
 f_I (neutral key points), f_a (a 28 x 12 MFCC window) and f_p (head pose) join in an LSTM whose
 output is decoded to weights of the rig's speech expressions, so that every output is a face that
-can be; their linear basis gives the displacement of key points and jacobians. Read next:
+can be; their linear basis gives the displacement of key points and jacobians. A second readout says
+whether the lips close for /p b m/, which a mean over all that a sound allows blurs. Read next:
 `models/lite/head.py`.
 """
 
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints import load_tensors
+from models.lite.lips import LipContact
 from models.lite.rig import Rig
 from models.stateful import Stateful
 
@@ -25,6 +27,8 @@ FAR = 5.0
 """Standard deviations from its running mean at which a coefficient is cut off: digital silence."""
 POSE_SCALE = (15.0, 15.0, 15.0, 0.3, 0.3, 0.3)
 """Degrees and inter-ocular distances that count as one in a pose."""
+SURENESS = 4.0
+"""How much faster than its odds the lips close for what may be a /p b m/."""
 SPEECH_SHAPES: dict[str, tuple[str, ...]] = {
     "jaw": ("jawOpen",),
     "close": ("mouthClose",),
@@ -57,6 +61,8 @@ class MotionConfig:
     dropout: float = 0.25
     # memory
     hidden: int = 192
+    # readout of /p b m/
+    closing_dims: int = 48
 
 
 class MotionState(NamedTuple):
@@ -97,6 +103,7 @@ class AudioToMotion(Stateful[MotionState]):
         self.register_buffer("dx_basis", dx, persistent=False)
         self.register_buffer("dj_basis", dj, persistent=False)
         self.register_buffer("x_generic", rig.x.clone(), persistent=False)
+        self.contact = LipContact(rig, SPEECH_SHAPES.values())
         self.register_buffer("mfcc_mean", torch.zeros(COEFFICIENTS))
         self.register_buffer("mfcc_scale", torch.ones(COEFFICIENTS))
         self.register_buffer("gain", torch.ones(()))
@@ -125,6 +132,11 @@ class AudioToMotion(Stateful[MotionState]):
         )
         self.decoder = nn.Linear(config.hidden + config.audio_dims, len(dx))
         nn.init.constant_(self.decoder.bias, -3.0)
+        self.closing = nn.Sequential(
+            nn.Linear(config.hidden + config.audio_dims, config.closing_dims),
+            nn.ReLU(),
+            nn.Linear(config.closing_dims, 1),
+        )
 
     def encode_identity(self, x0: Tensor, j0: Tensor) -> Tensor:
         """f_I of neutral key points, x0 [B, K, 2] and j0 [B, K, 2, 2] -> [B, D] float32."""
@@ -153,23 +165,16 @@ class AudioToMotion(Stateful[MotionState]):
         Returns: Displacements of the key points [B, K, 2] and of their jacobians [B, K, 2, 2], and
             the next state.
         """
-        weights, state = self.expressions(audio[:, None], pose[:, None], identity, state)
-        dx, dj = self.displacements(weights[:, 0])
+        features, state = self.features(audio[:, None], pose[:, None], identity, state)
+        dx, dj = self.displacements(features[:, 0])
         return dx, dj, state
 
     def forward(  # type: ignore[override]
         self, audio: Tensor, pose: Tensor, identity: Tensor
     ) -> tuple[Tensor, Tensor]:
         """`step` over a clip from a fresh state: inputs [B, T, ...], outputs [B, T, K, ...]."""
-        weights, _ = self.expressions(audio, pose, identity, self.init_state(len(audio)))
-        return self.displacements(weights)
-
-    def expressions(
-        self, audio: Tensor, pose: Tensor, identity: Tensor, state: MotionState
-    ) -> tuple[Tensor, MotionState]:
-        """Weights of SPEECH_SHAPES, [B, T, N] 0 .. gain, and the state after [B, T, ...] inputs."""
-        features, state = self.features(audio, pose, identity, state)
-        return self.decoded(features), state
+        features, _ = self.features(audio, pose, identity, self.init_state(len(audio)))
+        return self.displacements(features)
 
     def features(
         self, audio: Tensor, pose: Tensor, identity: Tensor, state: MotionState
@@ -188,11 +193,16 @@ class AudioToMotion(Stateful[MotionState]):
         return torch.cat([told, heard], dim=-1), state._replace(hidden=hidden, cell=cell)
 
     def decoded(self, features: Tensor) -> Tensor:
-        """Weights of SPEECH_SHAPES of `features`, [B, T, D] -> [B, T, N] 0 .. gain."""
+        """Weights of SPEECH_SHAPES, [..., D] -> [..., N] 0 .. gain."""
         return torch.sigmoid(self.decoder(features)) * self.gain
 
-    def displacements(self, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Motion at weights [..., N] of SPEECH_SHAPES: [..., K, 2] and [..., K, 2, 2] float32."""
+    def closings(self, features: Tensor) -> Tensor:
+        """How surely the lips close for /p b m/, [..., D] -> [...] 0 .. 1."""
+        return torch.sigmoid(SURENESS * self.closing(features)[..., 0])
+
+    def displacements(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Motion of `features` [..., D]: [..., K, 2] and [..., K, 2, 2] float32."""
+        weights = self.contact(self.decoded(features), self.closings(features))
         N, K, _ = self.dx_basis.shape
         dx = (weights @ self.dx_basis.reshape(N, -1)).unflatten(-1, (K, 2))
         dj = (weights @ self.dj_basis.reshape(N, -1)).unflatten(-1, (K, 2, 2))

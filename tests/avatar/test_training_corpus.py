@@ -11,6 +11,8 @@ from avatar.training.corpus import save_utterances
 from avatar.training.motion_data import HELD_OUT, TakeOptions, voices_of
 from avatar.training.mouth_shapes import Range
 from avatar.training.phonemes import Phone, stretched, with_silence
+from avatar.training.phrases import LANGUAGES as PHRASED
+from avatar.training.phrases import phrased
 from avatar.training.prose import prose, shuffled_words
 from avatar.training.recordings import allowed, packaged_speakers, phrases
 from avatar.training.sentences import LANGUAGES, english, foreign
@@ -88,12 +90,20 @@ def test_styles_of_held_out_speakers_are_in_no_other(monkeypatch):
     monkeypatch.setattr(kokoro, "blended", note)
     voices = kokoro.kokoro_voices(36, 0)
     held_out = set(kokoro.HELD_OUT_STYLES)
+    assert len(voices) == 36 + sum(kokoro.MORE_SPEAKERS.values())
     for voice, chosen in zip(voices, made_of, strict=True):
         if "held-out" in voice.name:
             assert chosen <= held_out
         else:
             assert not chosen & held_out
     assert sum("held-out" in voice.name for voice in voices) == 3
+
+
+def test_every_second_mandarin_speaker_is_made_of_mandarin_styles():
+    names = ["af_sky", "zf_xiaobei", "zm_yunxi", "zm_yunyang"]
+    assert kokoro._natives(names, "cmn") == names[1:]
+    assert kokoro._natives(names, "de") == names
+    assert kokoro._natives(names[:2], "cmn") == names[:2]
 
 
 def test_late_phoneme_times_are_put_in_step(monkeypatch):
@@ -121,6 +131,12 @@ def test_sentences_are_many_and_repeat_with_the_seed():
     assert {next(foreign(language, 0)) for language in LANGUAGES}
     assert len(prose()) > 1000
     assert len(shuffled_words(random.Random(0)).split()) >= 4
+
+
+@pytest.mark.parametrize("language", PHRASED)
+def test_phrases_hardly_repeat(language):
+    rng = random.Random(0)
+    assert len({phrased(language, rng) for _ in range(100)}) > 90
 
 
 def test_silence_is_a_viseme_and_closes():

@@ -11,7 +11,8 @@ import models
 from avatar.training import motion_data
 from avatar.training.channel import Channel, another_speaker, through_opus, transmitted
 from avatar.training.corpus import load_utterances, save_utterances
-from avatar.training.motion_loop import Schedule, train
+from avatar.training.motion import assigned
+from avatar.training.motion_loop import Schedule, closing_loss, train
 from avatar.training.mouth_shapes import Range, gap_per_shape, shape_weights, width_per_shape
 from avatar.training.music import played
 from avatar.training.phonemes import SILENCE, Phone, canonical, stretched, with_silence
@@ -26,7 +27,15 @@ from avatar.training.variation import (
     strung,
     varied,
 )
-from avatar.training.visemes import SOUNDS, VISEMES, Timing, mouth_measures
+from avatar.training.visemes import (
+    BILABIAL_SOUND,
+    SHORTEST_CLOSURE,
+    SOUNDS,
+    VISEMES,
+    Timing,
+    closed_long_enough,
+    mouth_measures,
+)
 from avatar.training.voices import Utterance, cut_to_sound
 from models.lite.motion import load_motion
 from models.lite.rig import load_rig
@@ -61,6 +70,14 @@ def test_lips_close_for_bilabials_and_open_for_vowels():
     word = [Phone("ɑ", 0.2, 0.4), Phone("m", 0.4, 0.5), Phone("ɑ", 0.5, 0.7)]
     assert gap_at(word, 0.32) > 0.7
     assert gap_at(word, 0.44) < 0.1
+
+
+def test_a_closure_lasts_as_long_as_lips_need_and_ends_when_it_did():
+    short, long, vowel = Phone("p", 0.50, 0.53), Phone("m", 1.0, 1.2), Phone("a", 2.0, 2.01)
+    closed = closed_long_enough([short, long, vowel])
+    assert closed[1:] == [long, vowel]
+    assert closed[0].end == short.end
+    assert closed[0].end - closed[0].start == pytest.approx(SHORTEST_CLOSURE)
 
 
 def test_lips_rest_in_long_pauses_only():
@@ -270,6 +287,24 @@ def test_training_learns_resumes_and_exports(tmp_path, tones):
     assert [int(row["step"]) for row in rows] == [5, 10, 14]
     assert float(rows[-1]["held_out_loss"]) < float(rows[0]["held_out_loss"])
     assert load_motion(rig, tmp_path).config.hidden == 192
+
+
+def test_a_closure_missed_counts_more_than_one_too_many():
+    sounds = torch.tensor([[BILABIAL_SOUND, 0, -1]])
+    schedule = Schedule(closing_odds=3.0)
+    sure, missed = torch.tensor([[9.0, -9.0, 9.0]]), torch.tensor([[-9.0, -9.0, 9.0]])
+    too_many = torch.tensor([[9.0, 9.0, 9.0]])
+    assert closing_loss(sure, sounds, schedule) < 0.01  # what is unknown does not count
+    few, many = (float(closing_loss(z, sounds, schedule)) for z in (missed, too_many))
+    assert few == pytest.approx(3 * many, rel=0.01)
+
+
+def test_the_schedule_takes_its_fields_by_name():
+    assert assigned(Schedule(), ["closure=12", "batch=8"]) == Schedule(closure=12.0, batch=8)
+    with pytest.raises(ValueError, match="clozure"):
+        assigned(Schedule(), ["clozure=12"])
+    with pytest.raises(ValueError):
+        assigned(Schedule(), ["batch=many"])
 
 
 def test_training_goes_on_from_weights(tmp_path, tones):

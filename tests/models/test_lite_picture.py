@@ -72,7 +72,7 @@ def test_an_emotion_does_not_pinch_lips_that_touch(lite, lite_portrait, emotion)
     still, flat = torch.zeros(1, n, 2), torch.zeros(1, n, 2, 2)
     with torch.no_grad():
         dx, dj = lite.predictor(lite.encode_emotion(PRESETS[emotion])[:1].clone(), still, flat)
-    x, jacobian = lite_portrait.x0 + lite.contact.kept(still, dx), lite_portrait.j0 + dj
+    x, jacobian = lite_portrait.x0 + lite.motion.contact.kept(still, dx), lite_portrait.j0 + dj
     face = talking_face(lite.rig, lite_portrait, x[0], jacobian[0])
     assert (face[INNER_LOWER, 1] - face[INNER_UPPER, 1]).max() < 0.012
 
