@@ -18,6 +18,7 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from models.checkpoints import load_tensors
+from models.lite.mesh import smoothstep
 from models.lite.wrinkles import Fold, empty_fold, places
 
 MAP_SHAPE = (96, 80)
@@ -36,6 +37,9 @@ DARKEST = 8.0
 PLAY = 0.05
 """How far beyond its surroundings' brightness a place may be taken, as a logarithm: a fold that is
 deeper in other people does not become a ridge."""
+DARK = (-1.2, -0.7)
+"""How much darker than the middle of the face's skin hair is, and skin at most; logarithms."""
+LEAST_SKIN = 1e-3
 EYES = (159, 386)
 
 
@@ -77,14 +81,18 @@ def own_smile(
     p = landmarks[:468, :2]
     amount = min(smile / WHOLE_SMILE, 1.0)
     fold = empty_fold(p[p[:, 1] >= p[list(EYES), 1].min()], 0, image.shape[0])
+    height, width = fold.shade.shape[:2]
     at = LinearNDInterpolator(p, map_places(mesh), fill_value=-1.0)(places(fold))[..., ::-1]
-    light = load_smile_light()
-    shade, contrast = (np.stack([_sample(m, at) for m in maps]) for maps in light)
-    detail, bands = _details(image, fold, scale)
+    shade, contrast = (np.stack([_sample(m, at) for m in maps]) for maps in load_smile_light())
+    part = image[fold.top : fold.top + height, fold.left : fold.left + width]
+    whole = np.log(part.astype(np.float32) + np.float32(DARKEST))
+    skin = _skin(whole.mean(-1), at[..., 0] >= 0, scale)
+    levels = [whole, *(_smooth(whole, skin, size * scale) for size in (*SIZES, BROADEST))]
     change = -shade.transpose(1, 2, 0)
-    for share, band in zip(contrast, bands, strict=True):
+    for share, band in zip(contrast, log_bands(levels[:-1]), strict=True):
         change -= share[..., None] * band
-    change *= amount
+    change *= amount * skin[..., None]
+    detail = levels[0] - levels[-1]
     evened = np.clip(detail + change, np.minimum(detail, -PLAY), np.maximum(detail, PLAY))
     return fold._replace(shade=np.expm1(evened - detail).astype(np.float32))
 
@@ -94,20 +102,18 @@ def log_bands(levels: list[np.ndarray]) -> list[np.ndarray]:
     return [fine - broad for fine, broad in pairwise(levels)]
 
 
-def _details(image: np.ndarray, fold: Fold, scale: float) -> tuple[np.ndarray, list[np.ndarray]]:
-    """What is finer than BROADEST, and the bands of SIZES, of a fold's pixels' logarithms."""
-    height, width = fold.shade.shape[:2]
-    margin = int(np.ceil(2 * BROADEST * scale))
-    top, left = max(fold.top - margin, 0), max(fold.left - margin, 0)
-    part = image[top : fold.top + height + margin, left : fold.left + width + margin]
-    whole = np.log(part.astype(np.float32) + np.float32(DARKEST))
-    inside = np.s_[fold.top - top :, fold.left - left :]
-    levels = [
-        whole if size == 0 else gaussian_filter(whole, (size * scale, size * scale, 0), truncate=2)
-        for size in (0.0, *SIZES, BROADEST)
-    ]
-    levels = [level[inside][:height, :width] for level in levels]
-    return levels[0] - levels[-1], log_bands(levels[:-1])
+def _skin(bright: np.ndarray, inside: np.ndarray, scale: float) -> np.ndarray:
+    """How far pixels are skin, by the brightness (logarithm) around them, [h, w] 0..1."""
+    darker = gaussian_filter(bright, SIZES[2] * scale) - np.median(bright[inside])
+    skin = (inside * smoothstep(darker, *DARK)).astype(np.float32)
+    return skin * gaussian_filter(skin, SIZES[1] * scale)
+
+
+def _smooth(whole: np.ndarray, skin: np.ndarray, sigma: float) -> np.ndarray:
+    """A picture [h, w, 3] blurred by sigma px over the skin [h, w] only."""
+    share = gaussian_filter(skin, sigma, truncate=2)[..., None]
+    blurred = gaussian_filter(whole * skin[..., None], (sigma, sigma, 0), truncate=2)
+    return blurred / np.maximum(share, LEAST_SKIN)
 
 
 def _sample(values: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from models.lite.own_smile import PLAY, load_smile_light, own_smile
 
 FOLDS = (206, 426)
 """Places on the folds from nose to mouth."""
+CHEEK = 187
 
 
 def light_of(lite, portrait, image, smile):
@@ -42,6 +43,14 @@ def test_folds_become_lighter_the_more_the_portrait_smiled(lite, lite_portrait):
 def test_skin_without_folds_gets_no_ridges(lite, lite_portrait):
     even = light_of(lite, lite_portrait, np.full((512, 512, 3), 150, np.uint8), 1.0)
     assert np.abs(np.log1p(even)).max() <= PLAY + 1e-3
+
+
+def test_dark_hair_on_the_cheek_leaves_no_blotches_beside_it(lite, lite_portrait):
+    image = np.full((512, 512, 3), 150, np.uint8)
+    hair = int(lite_portrait.source[CHEEK, 0])
+    image[:, :hair] = 15
+    change = light_of(lite, lite_portrait, image, 1.0)
+    assert np.abs(np.log1p(change)).max() <= PLAY + 1e-3
 
 
 def test_lips_eyes_and_outline_keep_their_light(lite, lite_portrait, demonstration_face):
