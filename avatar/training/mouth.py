@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 0.9, 0.62
 """Extent of a layer in inter-ocular distances; the lip line is in the middle."""
 LIGHT = np.array([0.15, 0.45, 0.88])
 COLOURS = {"M_Teeth": (237, 214, 189), "M_GumsTongue": (158, 82, 82)}
-"""Teeth are as warm as the mean of those that 160 public-domain portraits show."""
+"""Teeth are as warm as the mean of those that 170 public-domain portraits show."""
 DEPTH_FADE = 0.9
 """Inter-ocular distances behind the front teeth at which the light has fallen to its floor."""
 LIGHT_FLOOR = 0.30
