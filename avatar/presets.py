@@ -3,7 +3,7 @@
 Each face is the prototype of the Facial Action Coding System's emotion tables (Ekman, Friesen and
 Hager 2002), its action units written as the ARKit-style shapes that stand for them, with weights in
 the range of scores that MediaPipe's FaceLandmarker gives. They were set by eye, and by what three
-emotion classifiers name, on fourteen public-domain portraits: clear, and not so wild that the
+emotion classifiers name, on fourteen to 24 public-domain portraits: clear, and not so wild that the
 person is lost.
 """
 
@@ -66,27 +66,28 @@ _FACES: dict[str, dict[str, float]] = {
         "mouthFrown": 0.10,
         "jawOpen": 0.14,
     },
-    "fear": {  # AU 1 + 2 + 4 + 5 + 15 + 20 + 25
-        "browInnerUp": 0.45,
-        "browOuterUp": 0.07,
-        "browDown": 0.45,
-        "eyeWide": 0.52,
-        "mouthStretch": 0.21,
-        "mouthLowerDown": 0.44,
+    "fear": {  # AU 1 + 4 + 5 + 15 + 20 + 25
+        "browInnerUp": 0.43,
+        "browDown": 0.42,
+        "eyeWide": 0.62,
+        "mouthStretch": 0.13,
+        "mouthLowerDown": 0.41,
         "mouthUpperUp": 0.21,
-        "mouthFrown": 0.47,
+        "mouthFrown": 0.53,
         "mouthFunnel": 0.03,
         "mouthShrugLower": 0.08,
         "jawOpen": 0.08,
     },
-    "disgusted": {  # AU 4 + 9 + 10 + 15 + 17
+    "disgusted": {  # AU 4 + 9 + 10 + 15 + 16 + 17 + 20
         "noseSneer": 0.50,
-        "mouthUpperUp": 0.72,
-        "browDown": 0.28,
+        "mouthUpperUp": 0.42,
+        "mouthLowerDown": 0.16,
+        "mouthFunnel": 0.08,
+        "browDown": 0.26,
         "eyeSquint": 0.46,
-        "mouthFrown": 0.51,
+        "mouthFrown": 0.59,
         "mouthShrugLower": 0.31,
-        "mouthStretch": 0.07,
+        "mouthStretch": 0.15,
     },
     "contempt": {  # AU 12 + 14 on one side
         "mouthSmileLeft": 0.55,
