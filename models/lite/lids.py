@@ -46,7 +46,7 @@ LINE_SIGMAS = (0.02, 0.06)
 """Scales between which the lines of brows and of glasses lie, inter-ocular distances."""
 LINE_CONTRAST = (4.0, 10.0)
 """Grey levels by which they differ from their surroundings: below it is skin, above it stays."""
-LINES_FROM = (0.4, 0.65)
+LINES_FROM = (0.55, 0.85)
 """Heights above the lid's edge, in those of its crease, from which on they may: not lashes."""
 LASHES_SHOW = (0.3, 0.8)
 """Closure of the lid between which the line of lashes comes."""
