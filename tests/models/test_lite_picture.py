@@ -157,7 +157,7 @@ def test_a_closed_lid_wipes_out_no_frame_of_glasses(lite_portrait, demonstration
     """A dark line across the sockets stays, though skin as even as lids' is laid around it."""
     socket = demonstration_face.landmarks[[224, 444], :2].mean(0)
     (left, _), (right, _) = demonstration_face.landmarks[[225, 445], :2]
-    row, columns = int(socket[1]) + 2, slice(int(left), int(right))
+    row, columns = int(socket[1]), slice(int(left), int(right))
     framed = demonstration_face.image.copy()
     framed[row - 1 : row + 1, columns] = 20
     pixels = np.dstack([framed, np.full(framed.shape[:2], 255, np.uint8)])
