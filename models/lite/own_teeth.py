@@ -11,6 +11,7 @@ from scipy.ndimage import (
     binary_opening,
     gaussian_filter,
     grey_closing,
+    grey_opening,
     label,
     map_coordinates,
 )
@@ -27,6 +28,8 @@ LEAST_HEIGHT, LEAST_WIDTH = 5, 0.4
 """Smallest median height, layer pixels, and width, share of the mouth, that are worth keeping."""
 GAP = 11
 """Columns up to which a dark line between two teeth belongs to them, layer pixels."""
+TOOTH = 15
+"""What hangs down from the teeth's edge and is narrower, layer pixels, is lip or lower teeth."""
 ABOVE = 12
 """Layer pixels above the portrait's lip over which the teeth are continued."""
 PLAY = 5
@@ -83,7 +86,7 @@ def keep_own_teeth(
     if columns.sum() < LEAST_WIDTH * mouth or mouth == 0:
         return upper, lower
     first, last = (np.interp(u[0], u[0][columns & seen], r[columns & seen]) for r in (first, last))
-    last = grey_closing(last, GAP)
+    last = grey_opening(grey_closing(last, GAP), TOOTH)
     down = _to_edge(upper, last[columns])
     colour, first, last = np.roll(colour, down, axis=0), first + down, last + down
     gain = _gain(upper, colour, columns & (v > first) & (v < last))

@@ -230,6 +230,14 @@ def test_the_upper_teeth_of_a_smile_are_kept():
     assert (lower == layer).all()
 
 
+def test_a_light_spot_of_the_lower_lip_is_no_tooth():
+    """What hangs from the edge of own teeth and is narrower than one is left out."""
+    layer, picture, lips, same_place = smile_in_layer()
+    picture[70:77, 120:130] = (240, 220, 150)
+    own, _ = keep_own_teeth(layer, layer, picture, lips, same_place)
+    assert own[73:, 50:150, 3].max() == 0
+
+
 def test_generic_teeth_take_the_colour_of_the_own_ones():
     """Beside yellow own teeth, and below them, grey ones turn yellow; gums stay as they are."""
     layer, picture, lips, same_place = smile_in_layer()
