@@ -62,7 +62,7 @@ class Schedule:
     hearing: float = 0.15
     closure: float = 3.0
     closing: float = 1.0
-    closing_odds: float = 1.6
+    closing_odds: float = 2.0
     closing_only: bool = False
     seed: int = 0
 
