@@ -38,9 +38,9 @@ FULL_FROWN, FULL_RAISE, FULL_SNEER, FULL_SMILE, OWN_SMILE = 0.055, 0.08, 0.07, 0
 """Inter-ocular distances that brows, wings of the nose and corners move at a fold's deepest."""
 LEAST_SMILE = 0.015
 """Least way of the corners, inter-ocular distances, over which a portrait's own smile fades."""
-PULLED_DOWN, REFOLDED = (0.02, 0.06), 0.8
+PULLED_DOWN = (0.02, 0.04)
 """Ways down of the corners over which a mouth folds the skin beside it as its smile did, as in
-grief and fear, and how far. Speech pulls them down by 0.02."""
+grief and fear. Speech pulls them down by 0.02."""
 FULL_DRAWN, FULL_KNOT = 0.018, 0.035
 """The same for brows that frown while they rise, as in grief and fear: nearer, and up."""
 DEPTH = {"frown": 0.20, "between": 0.09, "nose": 0.10, "forehead": 0.12, "smile": 0.13}
@@ -209,8 +209,7 @@ def folded(pixels: np.ndarray, wrinkles: Wrinkles, moved: np.ndarray) -> np.ndar
     rested = min(
         (wrinkles.smiled + corners) / np.clip(wrinkles.smiled, LEAST_SMILE, OWN_SMILE), 1.0
     )
-    refolded = np.interp(corners, PULLED_DOWN, (0.0, REFOLDED))
-    _apply(out, wrinkles.own, rested * (1 - float(refolded)))
+    _apply(out, wrinkles.own, rested * float(np.interp(corners, PULLED_DOWN, (1.0, 0.0))))
     return out
 
 
