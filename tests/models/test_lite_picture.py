@@ -52,11 +52,15 @@ def test_the_smile_of_the_portrait_comes_off(lite_portrait, lite, demonstration_
     assert rest > lift + 0.03
 
 
-def test_a_smile_that_is_kept_still_closes_the_lips(lite, lite_portrait, demonstration_face):
-    kept = lite.encode_portrait(demonstration_face._replace(keep_smile=True)).neutral
+def test_a_smile_that_is_kept_keeps_its_light_and_still_closes_the_lips(
+    lite, lite_portrait, demonstration_face
+):
+    smiling = lite.encode_portrait(demonstration_face._replace(keep_smile=True))
+    kept = smiling.neutral
     lift, rest = (
         f[[61, 291], 1].mean() - f[[0, 17], 1].mean() for f in (kept, lite_portrait.neutral)
     )
+    assert not smiling.wrinkles.own.shade.any()
     assert lift < rest - 0.02
     assert np.abs(kept[INNER_LOWER, 1] - kept[INNER_UPPER, 1]).max() < 1e-6
 
