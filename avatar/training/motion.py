@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> None:
     """Make or reuse the data of the run folder, train, and write the best weights.
 
     Raises:
-        ValueError: no voice is installed, the data folder has no manifest, or the schedule has no
-            such field.
+        ValueError: no voice is installed, the data folder has no manifest, the schedule has no
+            such field, or there are no weights whose closings are to be learnt.
     """
     import torch
 
@@ -69,6 +69,8 @@ def run(args: argparse.Namespace) -> None:
         steps=args.steps, batch=args.batch, seed=args.seed, closing_only=args.closing_only
     )
     schedule = assigned(schedule, args.set)
+    if schedule.closing_only and args.start is None:
+        raise ValueError("--closing-only needs the weights of --start")
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     corpus = CorpusOptions(

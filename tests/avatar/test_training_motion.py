@@ -307,6 +307,15 @@ def test_the_schedule_takes_its_fields_by_name():
         assigned(Schedule(), ["batch=many"])
 
 
+def test_closings_alone_are_learnt_with_all_else_held(tmp_path, tones):
+    rig, voices = load_rig(), Voices([tones], np.ones(1))
+    schedule = Schedule(steps=2, batch=1, held_out_takes=2, closing_only=True, averaging=0.0)
+    train(rig, (voices, voices), schedule, Range(), (tmp_path, tmp_path), {}, WEIGHTS)
+    before, after = load_motion(rig).state_dict(), load_motion(rig, tmp_path).state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {name for name in before if name.startswith("closing.")}
+
+
 def test_training_goes_on_from_weights(tmp_path, tones):
     rig, voices = load_rig(), Voices([tones], np.ones(1))
     schedule = Schedule(steps=1, batch=1, learning_rate=0.0, held_out_takes=2)
