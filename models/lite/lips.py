@@ -37,8 +37,9 @@ SOFTNESS = 0.006
 OPENING_GAIN = 1.4
 SMALLEST_GAP = 1e-4
 """Inter-ocular distances below which lips that do not part are left to rest."""
-CLOSED_GAP = 0.02
-"""Opening of talking lips, in inter-ocular distances, from which on an emotion may part them."""
+EMOTION_SHARE = 10.0
+"""How many times their own opening an emotion parts talking lips at most: an angry mouth speaks,
+it does not stand open."""
 
 
 class LipContact:
@@ -87,7 +88,7 @@ class LipContact:
         return changed - wider[..., None].clamp(max=0) * self._narrows
 
     def kept(self, talking: Tensor, emotion: Tensor) -> Tensor:
-        """What an emotion adds to talking key points, without what parts lips that all but touch.
+        """What an emotion adds to talking key points: it parts lips in proportion to the speech.
 
         Args:
             talking: [..., K, 2] float32, displacements by speech.
@@ -99,7 +100,8 @@ class LipContact:
         upper, lower = self._inner
         gap = talking[..., lower, 1] - talking[..., upper, 1]
         opened = (emotion[..., lower, 1] - emotion[..., upper, 1]).clamp(min=0)
-        return self._parted(emotion, opened * ((gap / CLOSED_GAP).clamp(0, 1) - 1))
+        most = EMOTION_SHARE * gap.clamp(min=0)
+        return self._parted(emotion, opened * (most / (most + opened + SMALLEST_GAP) - 1))
 
     def _parted(self, dx: Tensor, more: Tensor) -> Tensor:
         """Displacements with facing lip points `more` [..., pairs] further apart."""

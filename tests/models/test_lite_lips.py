@@ -1,5 +1,6 @@
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
@@ -90,9 +91,12 @@ def test_every_step_of_a_clip_closes_by_itself(contact):
     torch.testing.assert_close(contact(weights, sure)[1, 4], contact(weights[1, 4], sure[1, 4]))
 
 
-def test_an_emotion_hardly_parts_lips_that_all_but_touch(rig, contact):
-    emotion = opened(rig, 0.1)
-    assert max(gaps(rig, contact.kept(opened(rig, 0.005), emotion))) < 0.03
-    assert torch.equal(contact.kept(opened(rig, 0.05), emotion), emotion)
+def test_an_emotion_parts_lips_in_proportion_to_the_speech(rig, contact):
+    """Closed lips stay closed, a wide mouth keeps what the emotion adds, nothing comes at once."""
+    emotion = opened(rig, 0.3)
+    assert not any(gaps(rig, contact.kept(opened(rig, 0.0), emotion)))
+    added = [gaps(rig, contact.kept(opened(rig, g), emotion))[2] for g in np.linspace(0, 0.3, 31)]
+    assert all(0 < b - a < 0.08 for a, b in itertools.pairwise(added))
+    assert 0.25 < added[-1] < 0.3
     closing = opened(rig, -0.02)
     assert torch.equal(contact.kept(opened(rig, 0.005), closing), closing)
