@@ -22,9 +22,9 @@ FLOOR = 0.02
 """What is added to a score before its logarithm: scores below are noise."""
 PULL = 0.85
 """How far the expression of a clip that surely means one emotion goes towards its face."""
-PLAINNESS = 1.3
+PLAINNESS = 1.35
 """How strong that face is, in presets: clips are acted, presets are worn all day."""
-PLAINER = {"sad": 1.6, "fear": 1.7}
+PLAINER = {"sad": 1.7, "fear": 1.8}
 """The same for emotions that are overlooked on a speaking face."""
 SHARPNESS = 8.0
 """Exponent that turns probabilities into shares of the blended face: halfway between two emotions
