@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import deque
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -76,11 +77,12 @@ class MediaPipeTracker:
         """Look for the model file; raises TrackerUnavailable when the tracker cannot run here."""
         self._model = model or FACE_LANDMARKER.find()
         self._lock = threading.Lock()
+        _close_left_open()
         self._stills = _open_landmarker(self._model, video=False)
         # A landmarker that the garbage collector finds in a cycle waits for ever for its own worker
         # thread, which the collector has already sent home; this reference keeps it out of cycles.
         close = OnceClosed(self._stills)
-        weakref.finalize(self, close).atexit = False
+        weakref.finalize(self, _left_open.append, close).atexit = False
         _close_before_exit(close)
 
     def find_faces(self, rgb: np.ndarray) -> list[TrackedFace]:
@@ -185,6 +187,18 @@ class OnceClosed:
             landmarker, self._landmarker = self._landmarker, None
             if landmarker is not None:
                 landmarker.close()
+
+
+_left_open: deque[OnceClosed] = deque()
+"""Landmarkers of trackers that are gone, until the next tracker is opened or the process ends. The
+garbage collector may find a tracker in the middle of another's call, where a close waits for ever:
+MediaPipe sends both through one executor, whose lock that call holds."""
+
+
+def _close_left_open() -> None:
+    with suppress(IndexError):  # another thread may have taken the last one
+        while True:
+            _left_open.popleft()()
 
 
 def _close_before_exit(close: OnceClosed) -> None:

@@ -102,6 +102,29 @@ def test_a_tracker_in_a_garbage_cycle_is_collected_and_the_process_ends(tracker)
     assert "collected" in ended.stdout
 
 
+def test_a_tracker_collected_during_another_ones_call_hangs_neither(tracker):
+    """The collector runs while MediaPipe's executor holds its lock, in the calling thread."""
+    code = (
+        "import gc, threading\n"
+        "import numpy as np\n"
+        "from avatar.tracking import open_tracker\n"
+        "used, cycle = open_tracker(), [open_tracker()]\n"
+        "cycle.append(cycle)\n"
+        "del cycle\n"
+        "acquire = threading.Semaphore.acquire\n"
+        "def collecting(self, *args, **kwargs):\n"
+        "    gc.collect()\n"
+        "    return acquire(self, *args, **kwargs)\n"
+        "threading.Semaphore.acquire = collecting\n"
+        "used.find_faces(np.zeros((64, 64, 3), np.uint8))\n"
+        "print('found nothing')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "found nothing" in ended.stdout
+
+
 def test_a_landmarker_is_closed_once_and_both_who_asked_find_it_closed():
     class Slow:
         begun = done = 0
