@@ -39,7 +39,7 @@ def trained(synthetic, tmp_path_factory) -> Path:
 
 STAGES = {
     "fomm": "--size small --steps 50 --batch 3 --trunk random",
-    "a2fd": "--steps 40 --batch 2 --trunk random --rate 3e-3",
+    "a2fd": "--steps 60 --batch 2 --trunk random --rate 3e-3",
     "a2fd-finetune": "--steps 15 --batch 2 --trunk random",
     "eamm-emotion": "--steps 25 --batch 2 --rate 1e-3",
 }
