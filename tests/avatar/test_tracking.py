@@ -73,15 +73,20 @@ def test_a_first_look_is_settled(tracker, face_picture):
     assert moved.mean() < 0.005 * first.width
 
 
+def ended_process(code):
+    """A process that runs `code` and ends by itself; TimeoutExpired where it hangs."""
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+
+
 def test_a_process_with_an_open_tracker_ends_and_says_nothing(tracker):
     code = (
         "import numpy as np; from avatar.tracking import open_tracker;"
         "kept = open_tracker(); kept.me = kept;"
         "kept.find_faces(np.zeros((64, 64, 3), np.uint8))"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], timeout=120, capture_output=True, text=True, check=True
-    )
+    ended = ended_process(code)
     assert ended.stdout == ended.stderr == ""
 
 
@@ -96,9 +101,7 @@ def test_a_tracker_in_a_garbage_cycle_is_collected_and_the_process_ends(tracker)
         "    gc.collect()\n"
         "print('collected')\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
+    ended = ended_process(code)
     assert "collected" in ended.stdout
 
 
@@ -119,9 +122,7 @@ def test_a_tracker_collected_during_another_ones_call_hangs_neither(tracker):
         "used.find_faces(np.zeros((64, 64, 3), np.uint8))\n"
         "print('found nothing')\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
+    ended = ended_process(code)
     assert "found nothing" in ended.stdout
 
 
